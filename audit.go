@@ -1,0 +1,49 @@
+package fanfare
+
+import "time"
+
+// The actions that audit records name.
+const (
+	ActionCampaignCreate  = "campaign.create"
+	ActionCampaignUpdate  = "campaign.update"
+	ActionCampaignDelete  = "campaign.delete"
+	ActionJobAttemptStart = "job.attempt.start"
+	ActionJobAttemptEnd   = "job.attempt.end"
+	ActionJobCancel       = "job.cancel"
+	ActionJobRetry        = "job.retry"
+	ActionKeyCreate       = "key.create"
+	ActionKeyDelete       = "key.delete"
+	ActionUserRegister    = "user.register"
+	ActionUserLogin       = "user.login"
+	ActionUserLogout      = "user.logout"
+	ActionUserPassword    = "user.password"
+	ActionUserDisable     = "user.disable"
+)
+
+// AuditStatus says whether what an audit record tells of was done or refused.
+type AuditStatus string
+
+// The two outcomes that an audit record knows.
+const (
+	AuditSuccess AuditStatus = "success"
+	AuditFailure AuditStatus = "failure"
+)
+
+// AuditRecord says who did what, when and from where. It is committed with the
+// change that it describes.
+type AuditRecord struct {
+	ID        string
+	UserID    string // "" where nobody is known
+	Action    string
+	Resource  string
+	Metadata  map[string]any
+	Origin    Origin
+	Status    AuditStatus
+	CreatedAt time.Time
+}
+
+// Origin is where a request came from.
+type Origin struct {
+	IPAddress string
+	UserAgent string
+}
