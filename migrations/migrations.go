@@ -1,0 +1,97 @@
+// Package migrations holds the database's schema as numbered steps, embedded
+// in the program.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// Step is one migration and whether it has been applied.
+type Step struct {
+	Version int64
+	Name    string
+	Applied bool
+}
+
+// Up applies every step that is missing. Any number of processes may call it
+// at once: a lock in the database lets one work and the others wait for it.
+func Up(ctx context.Context, db *sql.DB) error {
+	p, err := locked(db)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrating up: %w", err)
+	}
+	return nil
+}
+
+// Down takes the newest applied step back.
+func Down(ctx context.Context, db *sql.DB) error {
+	p, err := locked(db)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Down(ctx); err != nil {
+		return fmt.Errorf("migrating down: %w", err)
+	}
+	return nil
+}
+
+// Status lists every step, oldest first.
+func Status(ctx context.Context, db *sql.DB) ([]Step, error) {
+	p, err := provider(db)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the migrations' status: %w", err)
+	}
+	steps := make([]Step, len(found))
+	for i, s := range found {
+		steps[i] = Step{Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied}
+	}
+	return steps, nil
+}
+
+// Pending counts the steps that this program knows and db lacks.
+func Pending(ctx context.Context, db *sql.DB) (int, error) {
+	steps, err := Status(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	pending := 0
+	for _, s := range steps {
+		if !s.Applied {
+			pending++
+		}
+	}
+	return pending, nil
+}
+
+// locked is for changes: one process works, the others look again each second.
+func locked(db *sql.DB) (*goose.Provider, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
+	if err != nil {
+		return nil, fmt.Errorf("preparing the migrations' lock: %w", err)
+	}
+	return provider(db, goose.WithSessionLocker(locker))
+}
+
+func provider(db *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the migrations: %w", err)
+	}
+	return p, nil
+}

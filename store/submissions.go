@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+
+	"github.com/lib/pq"
+
+	"fanfare"
+)
+
+// Cancel ends the user's jobs with these ids that wait, and asks the workers
+// to end those that run. It returns the jobs that it changed: not those that
+// are over or were asked for before.
+func (s *Store) Cancel(ctx context.Context, userID string, ids ...string) ([]fanfare.Job, error) {
+	return transition(ctx, s.hot.cancel, "canceling jobs", userID, pq.Array(ids), jobError(fanfare.CanceledError()))
+}
+
+// LiveJobs returns the ids of a campaign's jobs that are not over.
+func (s *Store) LiveJobs(ctx context.Context, userID, campaignID string) ([]string, error) {
+	var ids []string
+	err := s.q(ctx).SelectContext(ctx, &ids, `SELECT id FROM jobs
+		WHERE campaign_id = $1 AND user_id = $2 AND finished_at IS NULL`, campaignID, userID)
+	return ids, wrap(err, "looking for a campaign's jobs")
+}
+
+const retrySQL = `
+WITH changed AS (
+	INSERT INTO jobs AS j (id, user_id, campaign_id, kind, queue, payload, max_attempts, retry_of, settles,
+		exclusive, deadline, relay_at)
+	SELECT $1, user_id, campaign_id, kind, queue, payload, max_attempts, id, settles,
+		exclusive, now() + (deadline - created_at), now() + ` + relayGrace + `
+	FROM jobs old
+	WHERE id = $2 AND user_id = $3 AND status IN ('failed', 'canceled', 'expired')
+		AND (campaign_id IS NULL OR EXISTS (SELECT 1 FROM campaigns WHERE campaigns.id = old.campaign_id))
+	RETURNING j AS job, 'job.queued' AS event, NULL AS action, NULL AS outcome, 0 AS spent,
+		'{}'::jsonb AS metadata, NULL::jsonb AS campaign
+), copied AS (
+	INSERT INTO job_steps (job_id, name, output)
+	SELECT (job).id, s.name, s.output FROM changed JOIN job_steps s ON s.job_id = (job).retry_of
+)` + recordTransition
+
+// Retry submits a user's failed, canceled or expired job anew. What its
+// finished steps produced goes with it.
+func (s *Store) Retry(ctx context.Context, userID, id string) (fanfare.Job, error) {
+	var rows []jobRow
+	err := s.q(ctx).SelectContext(ctx, &rows, retrySQL+selectChanged, NewID(), id, userID)
+	switch {
+	case violates(err, "jobs_exclusive"):
+		return fanfare.Job{}, notRetryable("This job is already being tried again. Watch the newer job instead.")
+	case err != nil:
+		return fanfare.Job{}, wrap(err, "retrying a job")
+	case len(rows) == 1:
+		return rows[0].job()
+	}
+	job, err := s.Job(ctx, userID, id)
+	if err != nil {
+		return fanfare.Job{}, err
+	}
+	if job.Status.Retryable() {
+		return fanfare.Job{}, notRetryable("The campaign of this job was deleted. Submit a new brief instead.")
+	}
+	return fanfare.Job{}, notRetryable("Only a job that failed, was canceled or has expired can be retried; this one is " + string(job.Status) + ".")
+}
+
+func notRetryable(message string) error {
+	return fanfare.Errorf(fanfare.CodeNotRetryable, "%s", message)
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"fanfare"
+)
+
+// Reap settles attempts whose lease has expired: their worker is gone, or was
+// away for too long and can write nothing any more. It returns the jobs it
+// changed, at most limit.
+func (s *Store) Reap(ctx context.Context, limit int) ([]fanfare.Job, error) {
+	errors, err := encode(map[fanfare.JobStatus]fanfare.JobError{
+		fanfare.JobCanceled: fanfare.CanceledError(), fanfare.JobExpired: fanfare.ExpiredError(), fanfare.JobFailed: fanfare.LostError(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return transition(ctx, s.hot.reap, "settling lost attempts", limit, errors)
+}
+
+// Expire ends jobs that waited past their deadline, at most limit.
+func (s *Store) Expire(ctx context.Context, limit int) ([]fanfare.Job, error) {
+	return transition(ctx, s.hot.expire, "expiring jobs", limit, jobError(fanfare.ExpiredError()))
+}
+
+var relaySQL = `
+WITH due AS (
+	SELECT id FROM jobs WHERE status IN ('scheduled', 'queued', 'retrying') AND relay_at <= now()
+	ORDER BY relay_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE jobs j SET relay_at = now() + make_interval(secs => $2) FROM due WHERE j.id = due.id
+RETURNING ` + prefixed("j", jobColumns)
+
+// Uncarried returns waiting jobs that it is time to look after: their task
+// should have arrived by now. They are left alone for the time given, at most
+// limit of them, by however many relays.
+func (s *Store) Uncarried(ctx context.Context, limit int, again time.Duration) ([]fanfare.Job, error) {
+	return transition(ctx, s.hot.relay, "looking for jobs that were not carried", limit, seconds(again))
+}
+
+// Redispatch gives a waiting job's task a new number, unless somebody has done
+// so already or the job waits no longer. It reports whether it did.
+func (s *Store) Redispatch(ctx context.Context, job fanfare.Job) (bool, error) {
+	result, err := s.q(ctx).ExecContext(ctx, `UPDATE jobs SET dispatch = dispatch + 1
+		WHERE id = $1 AND dispatch = $2 AND status IN ('scheduled', 'queued', 'retrying')`, job.ID, job.Dispatch)
+	if err != nil {
+		return false, wrap(err, "giving a job's task a new number")
+	}
+	n, err := result.RowsAffected()
+	return n == 1, wrap(err, "giving a job's task a new number")
+}
+
+// Prune deletes what has had its time: idempotency keys after a day, expired
+// sessions, and workers not heard of for a day. It makes the audit partitions
+// of the coming months.
+func (s *Store) Prune(ctx context.Context) error {
+	for _, statement := range []string{
+		`DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'`,
+		`DELETE FROM sessions WHERE expires_at < now()`,
+		`DELETE FROM workers WHERE seen_at < now() - interval '1 day'`,
+		`SELECT ensure_audit_months(3)`,
+	} {
+		if _, err := s.q(ctx).ExecContext(ctx, statement); err != nil {
+			return wrap(err, "pruning")
+		}
+	}
+	return nil
+}
+
+// WorkersUp reports whether any worker was heard of within the given time.
+func (s *Store) WorkersUp(ctx context.Context, within time.Duration) (bool, error) {
+	var up bool
+	err := s.health.QueryRowContext(ctx, `SELECT EXISTS
+		(SELECT 1 FROM workers WHERE seen_at > now() - make_interval(secs => $1))`, seconds(within)).Scan(&up)
+	return up, wrap(err, "looking for workers")
+}
