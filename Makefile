@@ -1,0 +1,35 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test lint bench build fmt
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LINT := go tool -modfile=tools/go.mod golangci-lint
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## From a brief to a launched campaign, live in this terminal (ARGS=--once ends afterwards)
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory build
+	@exec bin/fanfare demo $(ARGS)
+
+dev: ## Run everything on a private PostgreSQL and Redis; data is kept between runs
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory build
+	@exec bin/fanfare dev $(ARGS)
+
+test: ## Run all tests, with the race detector, on private servers
+	@scripts/install-deps test
+	go test -race -timeout 20m $(ARGS) ./...
+
+lint: ## Check the style and the import rules
+	$(LINT) run
+
+bench: ## Run the benchmarks
+	@scripts/install-deps
+	go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+
+build: ## Build bin/fanfare
+	go build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)" -o bin/ ./cmd/fanfare
+
+fmt: ## Format the code
+	$(LINT) fmt
