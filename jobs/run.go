@@ -1,0 +1,128 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"sync"
+
+	"fanfare"
+)
+
+// Deps is what work may use. Each is an interface in the terms of the domain;
+// the program wires them.
+type Deps struct {
+	Writer    fanfare.Writer
+	Campaigns CampaignReader
+}
+
+// CampaignReader reads campaigns.
+type CampaignReader interface {
+	// Campaign returns a user's campaign; fanfare.CodeNotFound if it is gone.
+	Campaign(ctx context.Context, userID, id string) (fanfare.Campaign, error)
+}
+
+// StepRecorder keeps what a step produced. It fails when the attempt has lost
+// its lease.
+type StepRecorder interface {
+	RecordStep(ctx context.Context, step fanfare.StepDone) error
+}
+
+// Run is one attempt, as its work sees it. Its methods may be called from
+// several goroutines.
+type Run struct {
+	Job fanfare.Job
+	Deps
+
+	lease    fanfare.Lease
+	recorder StepRecorder
+
+	mu       sync.Mutex
+	steps    map[string]json.RawMessage
+	total    int
+	unbooked fanfare.Usage // of calls that no recorded step has accounted for
+}
+
+// NewRun starts a run of a claimed job.
+func NewRun(claimed fanfare.Claimed, deps Deps, recorder StepRecorder) *Run {
+	return &Run{
+		Job:      claimed.Job,
+		Deps:     deps,
+		lease:    claimed.Lease,
+		recorder: recorder,
+		steps:    maps.Clone(claimed.Steps),
+		total:    claimed.Job.Progress.Total,
+	}
+}
+
+// Plan says how many steps the work has, once that is known.
+func (r *Run) Plan(total int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total = total
+}
+
+// UnbookedUsage returns the usage that no recorded step has accounted for: that
+// of calls which failed. The attempt's outcome carries it.
+func (r *Run) UnbookedUsage() fanfare.Usage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unbooked
+}
+
+// Step does one named step of a job, unless an earlier attempt finished it
+// already: then it returns what that attempt produced. The output is recorded
+// before Step returns, so no later attempt pays for it again.
+func Step[T any](ctx context.Context, r *Run, name string, do func(context.Context) (T, fanfare.Usage, error)) (T, error) {
+	var output T
+	if saved, ok := r.saved(name); ok {
+		if err := json.Unmarshal(saved, &output); err != nil {
+			return output, fmt.Errorf("decoding the saved step %s: %w", name, err)
+		}
+		return output, nil
+	}
+	output, usage, err := do(ctx)
+	if err != nil {
+		r.book(usage)
+		return output, err
+	}
+	raw, err := json.Marshal(output)
+	if err != nil {
+		return output, fmt.Errorf("encoding step %s: %w", name, err)
+	}
+	return output, r.finish(ctx, name, raw, usage)
+}
+
+func (r *Run) saved(name string) (json.RawMessage, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	raw, ok := r.steps[name]
+	return raw, ok
+}
+
+func (r *Run) book(usage fanfare.Usage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unbooked = r.unbooked.Add(usage)
+}
+
+// finish records under the lock, so that the progress of steps that end side
+// by side only grows.
+func (r *Run) finish(ctx context.Context, name string, output json.RawMessage, usage fanfare.Usage) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	progress := fanfare.Progress{Step: name, Completed: len(r.steps) + 1, Total: r.total}
+	err := r.recorder.RecordStep(ctx, fanfare.StepDone{
+		Lease: r.lease, Name: name, Output: output, Progress: progress, Usage: usage,
+	})
+	if err != nil {
+		r.unbooked = r.unbooked.Add(usage)
+		return fmt.Errorf("recording step %s: %w", name, err)
+	}
+	if r.steps == nil {
+		r.steps = map[string]json.RawMessage{}
+	}
+	r.steps[name] = output
+	return nil
+}

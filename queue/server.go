@@ -1,0 +1,115 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"fanfare"
+)
+
+const (
+	// pauseAfterEmpty is asynq's sleep after a look that found nothing; the
+	// waker holds the next look back for as long as is right.
+	pauseAfterEmpty = time.Millisecond
+	// delayedCheck is how often tasks that wait for their time are looked at.
+	delayedCheck = 250 * time.Millisecond
+	// shutdownGrace is for handlers that have been told to return already.
+	shutdownGrace = 2 * time.Second
+)
+
+// Handler works on the job that a task names. It returns the status that the
+// attempt left the job in, "" where there was nothing to do: the job is over,
+// or somebody else has it. An error means that not even that could be found
+// out; it is called again.
+type Handler func(ctx context.Context, kind, jobID string) (fanfare.JobStatus, error)
+
+// Server calls a handler for the tasks of one queue.
+type Server struct {
+	queue    string
+	rdb      *redis.Client
+	server   *asynq.Server
+	waker    *waker
+	handler  Handler
+	stopWake context.CancelFunc
+}
+
+// NewServer prepares a server with a Redis client of its own, made from
+// options. At most concurrency handlers run at once, as far as asynq can tell.
+func NewServer(options *redis.Options, queue string, concurrency int, handler Handler, logger *slog.Logger) *Server {
+	rdb := redis.NewClient(options)
+	w := newWaker(queue)
+	rdb.AddHook(w)
+	return &Server{
+		queue: queue, rdb: rdb, waker: w, handler: handler,
+		server: asynq.NewServerFromRedisClient(rdb, asynq.Config{
+			Concurrency:              concurrency,
+			Queues:                   map[string]int{queue: 1},
+			TaskCheckInterval:        pauseAfterEmpty,
+			DelayedTaskCheckInterval: delayedCheck,
+			ShutdownTimeout:          shutdownGrace,
+			RetryDelayFunc:           retryDelay,
+			Logger:                   asynqLogger{logger},
+			LogLevel:                 asynq.WarnLevel,
+		}),
+	}
+}
+
+// Start begins to take tasks. It fails if Redis does not answer.
+func (s *Server) Start() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopWake = cancel
+	go s.waker.listen(ctx, s.rdb, s.queue)
+	if err := s.server.Start(asynq.HandlerFunc(s.handle)); err != nil {
+		cancel()
+		return fmt.Errorf("starting to take tasks from queue %s: %w", s.queue, err)
+	}
+	return nil
+}
+
+// Stop takes no more tasks. Handlers go on.
+func (s *Server) Stop() {
+	s.waker.release()
+	s.server.Stop()
+}
+
+// Shutdown ends the server after Stop, once its handlers have returned.
+func (s *Server) Shutdown() error {
+	s.server.Shutdown()
+	s.stopWake()
+	return s.rdb.Close()
+}
+
+// handle tells asynq that a task is done, whatever became of the job: retries
+// are the database's. Only a job that has failed is shown as a failed task, so
+// that the dashboard tells operators the truth.
+func (s *Server) handle(ctx context.Context, task *asynq.Task) error {
+	jobID := string(task.Payload())
+	status, err := s.handler(ctx, task.Type(), jobID)
+	switch {
+	case err != nil:
+		return err
+	case status == fanfare.JobFailed:
+		return fmt.Errorf("job %s failed; its record says why: %w", jobID, asynq.SkipRetry)
+	default:
+		return nil
+	}
+}
+
+// retryDelay is for handlers that could not reach the database: 1, 2, 4, … 30 s.
+func retryDelay(n int, _ error, _ *asynq.Task) time.Duration {
+	return min(time.Second<<min(n, 5), 30*time.Second)
+}
+
+// asynqLogger passes asynq's own messages on.
+type asynqLogger struct{ logger *slog.Logger }
+
+func (l asynqLogger) Debug(args ...any) { l.logger.Debug("asynq: " + fmt.Sprint(args...)) }
+func (l asynqLogger) Info(args ...any)  { l.logger.Info("asynq: " + fmt.Sprint(args...)) }
+func (l asynqLogger) Warn(args ...any)  { l.logger.Warn("asynq: " + fmt.Sprint(args...)) }
+func (l asynqLogger) Error(args ...any) { l.logger.Error("asynq: " + fmt.Sprint(args...)) }
+func (l asynqLogger) Fatal(args ...any) { l.logger.Error("asynq: " + fmt.Sprint(args...)) }

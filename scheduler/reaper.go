@@ -1,0 +1,74 @@
+package scheduler
+
+import (
+	"context"
+	"time"
+
+	"fanfare"
+)
+
+const (
+	reapEvery = time.Second
+	reapBatch = 200
+)
+
+// Leases is what the reaper needs of the database.
+type Leases interface {
+	Reap(ctx context.Context, limit int) ([]fanfare.Job, error)
+	Expire(ctx context.Context, limit int) ([]fanfare.Job, error)
+}
+
+// Reaper settles attempts that lost their worker, and ends jobs that waited
+// past their deadline.
+//
+// It takes no lease while it has not itself seen the database for one lease's
+// time without a gap: after an outage, the workers could not renew their
+// leases either, and must get the chance to.
+type Reaper struct {
+	leases Leases
+	hints  Publisher
+	lease  time.Duration
+
+	lastSeen time.Time
+	quiet    time.Time // no lease is taken before this
+	now      func() time.Time
+}
+
+// NewReaper returns a reaper; lease is how long the workers' leases last.
+func NewReaper(leases Leases, hints Publisher, lease time.Duration) *Reaper {
+	return &Reaper{leases: leases, hints: hints, lease: lease, now: time.Now}
+}
+
+// Name implements Task.
+func (r *Reaper) Name() string { return "reaper" }
+
+// Every implements Task.
+func (r *Reaper) Every() time.Duration { return reapEvery }
+
+// Tick implements Task.
+func (r *Reaper) Tick(ctx context.Context) error {
+	expired, err := r.leases.Expire(ctx, reapBatch)
+	if err != nil {
+		return err
+	}
+	r.hints.Publish(ctx, expired...)
+	if !r.trusted() {
+		return nil
+	}
+	reaped, err := r.leases.Reap(ctx, reapBatch)
+	if err != nil {
+		return err
+	}
+	r.hints.Publish(ctx, reaped...)
+	return nil
+}
+
+// trusted is called after each answer of the database.
+func (r *Reaper) trusted() bool {
+	now := r.now()
+	if now.Sub(r.lastSeen) > r.lease/2 {
+		r.quiet = now.Add(r.lease)
+	}
+	r.lastSeen = now
+	return now.After(r.quiet)
+}
