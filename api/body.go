@@ -1,0 +1,100 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"fanfare"
+)
+
+const (
+	maxBody     = 1 << 20
+	maxDepth    = 64
+	bodyTimeout = 15 * time.Second
+)
+
+// readBody reads a JSON body before anything else looks at it, and refuses
+// what a JSON decoder would let pass: NUL characters, lone surrogates, invalid
+// UTF-8, repeated names, deep nesting, more than one value.
+func (s *Server) readBody(c *gin.Context) {
+	r := requestFrom(c.Request.Context())
+	if c.Request.Body == nil || c.Request.Body == http.NoBody {
+		return
+	}
+	body, err := read(c)
+	if err == nil && len(body) > 0 {
+		err = errors.Join(checkMediaType(c.ContentType()), checkJSON(body))
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	digest := sha256.Sum256(body)
+	r.bodyDigest = digest[:]
+	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	c.Request.ContentLength = int64(len(body))
+}
+
+func read(c *gin.Context) ([]byte, error) {
+	if encoding := c.GetHeader("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, fanfare.Errorf(fanfare.CodeUnsupportedMedia, "Send the body without Content-Encoding.")
+	}
+	// Not every writer can set a deadline (in tests, for one); then there is none.
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, fanfare.Errorf(fanfare.CodeTooLarge, "The body is larger than 1 MiB. Send less.")
+	}
+	if err != nil {
+		return nil, fanfare.Errorf(fanfare.CodeInvalidRequest, "The body did not arrive whole. Send it again.").WithCause(err)
+	}
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// checkMediaType takes JSON, and bodies that do not say what they are.
+func checkMediaType(contentType string) error {
+	media, _, err := mime.ParseMediaType(contentType)
+	if contentType == "" || err == nil && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+		return nil
+	}
+	return fanfare.Errorf(fanfare.CodeUnsupportedMedia, "Send the body as JSON, with Content-Type: application/json.")
+}
+
+func checkJSON(body []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewReader(body))
+	for values := 0; ; {
+		token, err := decoder.ReadToken()
+		switch {
+		case errors.Is(err, io.EOF) && values == 1:
+			return nil
+		case err != nil:
+			return badJSON("The body is not valid JSON.").WithCause(err)
+		case decoder.StackDepth() > maxDepth:
+			return badJSON("The body is nested deeper than 64 levels.")
+		case token.Kind() == '"' && strings.ContainsRune(token.String(), 0):
+			return badJSON("The body contains NUL characters. Remove them.")
+		}
+		if decoder.StackDepth() == 0 {
+			values++
+		}
+		if values > 1 {
+			return badJSON("The body has something after its JSON value.")
+		}
+	}
+}
+
+func badJSON(message string) *fanfare.Error {
+	e := fanfare.Errorf(fanfare.CodeInvalidRequest, "%s", message)
+	e.Fields = []fanfare.FieldError{{Field: "body", Message: message}}
+	return e
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+	"github.com/gofrs/uuid/v5"
+
+	"fanfare"
+)
+
+// request is what belongs to one request and travels in its context.
+type request struct {
+	id         string
+	route      string // the pattern, such as /api/jobs/:id
+	method     string
+	path       string
+	origin     fanfare.Origin
+	identity   *fanfare.Identity // nil while nobody is known
+	key        string            // Idempotency-Key
+	bodyDigest []byte
+	header     http.Header // of the answer
+}
+
+type requestKey struct{}
+
+// requestFrom returns an empty request where there is none.
+func requestFrom(ctx context.Context) *request {
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		return r
+	}
+	return &request{header: http.Header{}}
+}
+
+// user is who makes the request; only for routes that somebody must be known on.
+func user(ctx context.Context) fanfare.User { return requestFrom(ctx).identity.User }
+
+func humaginContext(ctx huma.Context) *gin.Context { return humagin.Unwrap(ctx) }
+
+// A client's own request id is kept if it can do no harm in a log.
+var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+// userAgentMax bounds what of a client's name goes into audit records.
+const userAgentMax = 300
+
+func (s *Server) begin(c *gin.Context) {
+	id := c.GetHeader("X-Request-Id")
+	if !saneRequestID.MatchString(id) {
+		id = uuid.Must(uuid.NewV7()).String()
+	}
+	c.Header("X-Request-Id", id)
+	c.Header("X-Content-Type-Options", "nosniff")
+	agent := []rune(printable(c.Request.UserAgent()))
+	r := &request{
+		id: id, route: c.FullPath(), method: c.Request.Method, path: c.Request.URL.Path,
+		origin: fanfare.Origin{IPAddress: c.ClientIP(), UserAgent: string(agent[:min(len(agent), userAgentMax)])},
+		header: c.Writer.Header(),
+	}
+	ctx := context.WithValue(c.Request.Context(), requestKey{}, r)
+	c.Request = c.Request.WithContext(fanfare.WithRequestID(ctx, id))
+	started := time.Now()
+	c.Next()
+	s.logRequest(c, r, time.Since(started))
+}
+
+func (s *Server) logRequest(c *gin.Context, r *request, took time.Duration) {
+	level := slog.LevelInfo
+	if r.route == "" || isProbe(r.path) {
+		level = slog.LevelDebug
+	}
+	s.Logger.Log(c.Request.Context(), level, "request", "method", r.method, "route", r.route,
+		"status", c.Writer.Status(), "ms", took.Milliseconds())
+}
+
+// recover turns a handler's panic into a 500.
+func (s *Server) recover(c *gin.Context) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		s.Logger.ErrorContext(c.Request.Context(), "a handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		s.fail(c, fmt.Errorf("panic: %v", v))
+	}()
+	c.Next()
+}
+
+// printable drops what is no text from a header's value.
+func printable(s string) string {
+	clean := make([]rune, 0, len(s))
+	for _, r := range s {
+		if r >= ' ' && r != 0x7f && r != '\uFFFD' {
+			clean = append(clean, r)
+		}
+	}
+	return string(clean)
+}
+
+// audited is a record of what the user of this request did.
+func audited(ctx context.Context, action, resource string, metadata map[string]any) fanfare.AuditRecord {
+	r := requestFrom(ctx)
+	record := fanfare.AuditRecord{Action: action, Resource: resource, Metadata: metadata, Origin: r.origin}
+	if r.identity != nil {
+		record.UserID = r.identity.User.ID
+	}
+	return record
+}

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const apiDescription = `Fanfare turns a marketing brief into content for each channel.
+
+A POST that starts work answers 202 with a job at once. Poll the job at its Retry-After, or send ` + "`Prefer: wait=25`" + ` to
+hear as soon as it is done. What was accepted is never lost; when the model fails, the job fails and says why.
+
+Send ` + "`Idempotency-Key`" + ` with each POST that creates something: a repeat within 24 hours gets the first answer again.`
+
+// routes is every typed route, one line each.
+func (s *Server) routes() {
+	route(s, spec{"register", POST, "/api/auth/register", "Register", "Auth", public, limitAuth, http.StatusCreated}, s.register)
+	route(s, spec{"login", POST, "/api/auth/login", "Sign in", "Auth", public, limitAuth, http.StatusOK}, s.login)
+	route(s, spec{"session", GET, "/api/auth/session", "Who is signed in", "Auth", public, limitAPI, http.StatusOK}, s.session)
+	route(s, spec{"logout", POST, "/api/auth/logout", "Sign out", "Auth", public, limitAPI, http.StatusNoContent}, s.logout)
+
+	route(s, spec{"listKeys", GET, "/api/keys", "List API keys", "API keys", users, limitAPI, http.StatusOK}, s.listKeys)
+	route(s, spec{"createKey", POST, "/api/keys", "Create an API key", "API keys", users, limitAPI, http.StatusCreated}, s.createKey)
+	route(s, spec{"deleteKey", DELETE, "/api/keys/{id}", "Revoke an API key", "API keys", users, limitAPI, http.StatusNoContent}, s.deleteKey)
+
+	route(s, spec{"submitCampaign", POST, "/api/campaign", "Generate a campaign", "Campaigns", users, limitAI, http.StatusAccepted}, s.submitCampaign,
+		answers[Submitted]("202", "Accepted: the job is on disk and will be done"),
+		answers[Generated]("200", "With Prefer: wait, the result itself"))
+	route(s, spec{"listCampaigns", GET, "/api/campaign", "List campaigns", "Campaigns", users, limitAPI, http.StatusOK}, s.listCampaigns)
+	route(s, spec{"getCampaign", GET, "/api/campaign/{id}", "Read a campaign", "Campaigns", users, limitAPI, http.StatusOK}, s.getCampaign)
+	route(s, spec{"patchCampaign", PATCH, "/api/campaign/{id}", "Edit a campaign", "Campaigns", users, limitAPI, http.StatusOK}, s.patchCampaign,
+		takes[campaignEdit]("application/merge-patch+json", "application/json"))
+	route(s, spec{"deleteCampaign", DELETE, "/api/campaign/{id}", "Delete a campaign", "Campaigns", users, limitAPI, http.StatusNoContent}, s.deleteCampaign)
+
+	route(s, spec{"listJobs", GET, "/api/jobs", "List jobs", "Jobs", users, limitPoll, http.StatusOK}, s.listJobs)
+	route(s, spec{"getJob", GET, "/api/jobs/{id}", "Read a job", "Jobs", users, limitPoll, http.StatusOK}, s.getJob,
+		answers[struct{}]("304", "It has not changed since If-None-Match"))
+	route(s, spec{"cancelJob", POST, "/api/jobs/{id}/cancel", "Cancel a job", "Jobs", users, limitAPI, http.StatusOK}, s.cancelJob)
+	route(s, spec{"retryJob", POST, "/api/jobs/{id}/retry", "Try a job again", "Jobs", users, limitAI, http.StatusAccepted}, s.retryJob)
+
+	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", public, unlimited, http.StatusOK}, s.health)
+	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", public, unlimited, http.StatusOK}, s.ready)
+	route(s, spec{"live", GET, "/api/health/live", "Whether the process lives", "Health", public, unlimited, http.StatusOK}, s.live)
+	route(s, spec{"probeReady", GET, "/health/ready", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.ready)
+	route(s, spec{"probeLive", GET, "/health/live", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.live)
+	s.docs()
+}
+
+// The methods, short enough for a table.
+const (
+	GET    = http.MethodGet
+	POST   = http.MethodPost
+	PATCH  = http.MethodPatch
+	DELETE = http.MethodDelete
+)
+
+// spec is a route's line in the table.
+type spec struct {
+	id           string // of the operation, for generated clients
+	method, path string
+	summary, tag string
+	access       access
+	limit        limitClass
+	status       int
+}
+
+const specKey = "spec"
+
+// specOf is the line of the route that a request has met.
+func specOf(ctx huma.Context) spec {
+	line, _ := ctx.Operation().Metadata[specKey].(spec)
+	return line
+}
+
+// route adds a typed route. Its errors get their status and shape here.
+func route[I, O any](s *Server, line spec, handler func(context.Context, *I) (*O, error), options ...func(*huma.Operation, huma.Registry)) {
+	operation := huma.Operation{
+		OperationID: line.id, Method: line.method, Path: line.path,
+		Summary: line.summary, Tags: []string{line.tag}, DefaultStatus: line.status,
+		Metadata:     map[string]any{specKey: line},
+		MaxBodyBytes: -1, // readBody has seen to it
+		Responses:    map[string]*huma.Response{},
+	}
+	if line.access == users {
+		operation.Security = []map[string][]string{{"apiKey": {}}, {"session": {}}}
+	}
+	for _, option := range options {
+		option(&operation, s.api.OpenAPI().Components.Schemas)
+	}
+	huma.Register(s.api, operation, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, s.failure(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// answers documents the body of an answer that a handler gives as any.
+func answers[T any](status, description string) func(*huma.Operation, huma.Registry) {
+	return func(operation *huma.Operation, registry huma.Registry) {
+		operation.Responses[status] = &huma.Response{Description: description}
+		if t := reflect.TypeFor[T](); t.NumField() > 0 {
+			operation.Responses[status].Content = map[string]*huma.MediaType{
+				"application/json": {Schema: registry.Schema(t, true, "")},
+			}
+		}
+	}
+}
+
+// takes documents a body that a handler reads raw.
+func takes[T any](mediaTypes ...string) func(*huma.Operation, huma.Registry) {
+	return func(operation *huma.Operation, registry huma.Registry) {
+		content := map[string]*huma.MediaType{}
+		for _, mediaType := range mediaTypes {
+			content[mediaType] = &huma.MediaType{Schema: registry.Schema(reflect.TypeFor[T](), true, "")}
+		}
+		operation.RequestBody = &huma.RequestBody{Required: true, Content: content}
+	}
+}

@@ -1,0 +1,154 @@
+// Package api is the HTTP surface. A request becomes a row, and nothing more:
+// the work is done elsewhere, and clients watch the job.
+//
+// Handlers are typed, and the OpenAPI document is made from their types. They
+// return errors in the terms of the domain; errors.go alone turns those into
+// status codes.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"fanfare"
+)
+
+// Store is what the API needs of the database. Each resource names its part.
+type Store interface {
+	Atomic(ctx context.Context, do func(ctx context.Context) error) error
+	Audit(ctx context.Context, record fanfare.AuditRecord) error
+	identityStore
+	idempotencyStore
+	userStore
+	keyStore
+	campaignStore
+	jobStore
+	healthStore
+}
+
+// Queue carries what was accepted.
+type Queue interface {
+	Enqueue(ctx context.Context, job fanfare.Job) (added bool, err error)
+}
+
+// Hub tells this process's listeners, and every other's, about jobs.
+type Hub interface {
+	Publish(ctx context.Context, jobs ...fanfare.Job)
+	// Listen signals after each change of a job; signals may be lost.
+	Listen(jobID string) (signal <-chan struct{}, stop func())
+}
+
+// Limiter decides on rate limits.
+type Limiter interface {
+	Allow(ctx context.Context, policy fanfare.RatePolicy, key string, cost int) (fanfare.RateDecision, error)
+}
+
+// Cleaner makes what people wrote fit for a model, or refuses it.
+type Cleaner interface {
+	CleanBrief(text string) (string, error)
+	CleanHistory(turns []fanfare.Turn) ([]fanfare.Turn, error)
+	CleanHTML(body string) string
+}
+
+// Config are the API's settings.
+type Config struct {
+	Version        string
+	PublicURL      string
+	AllowedOrigins []string
+	TrustedProxies []netip.Prefix
+	SecureCookies  bool
+	Limits         Limits
+	// AI is how health calls the model: configured, demo or not configured.
+	AI string
+}
+
+// Deps are the parts that the API works with.
+type Deps struct {
+	Store     Store
+	Queue     Queue
+	Hub       Hub
+	Limiter   Limiter
+	Cleaner   Cleaner
+	Passwords Passwords
+	Tokens    Tokens
+	Accounts  Accounts
+	PingRedis func(ctx context.Context) error
+	Logger    *slog.Logger
+	Reporter  fanfare.Reporter
+}
+
+// Server answers requests. It is an http.Handler.
+type Server struct {
+	Deps
+	config   Config
+	engine   *gin.Engine
+	api      huma.API
+	started  time.Time
+	draining chan struct{} // closed when the process is about to stop
+	drain    sync.Once
+}
+
+// New builds the server with all its routes.
+func New(config Config, deps Deps) (*Server, error) {
+	s := &Server{Deps: deps, config: config, started: time.Now(), draining: make(chan struct{})}
+	gin.SetMode(gin.ReleaseMode)
+	s.engine = gin.New()
+	s.engine.HandleMethodNotAllowed = true
+	s.engine.RedirectTrailingSlash = false
+	if err := s.engine.SetTrustedProxies(prefixes(config.TrustedProxies)); err != nil {
+		return nil, err
+	}
+	s.engine.Use(s.begin, s.recover, s.cors(), s.sameOrigin(), s.readBody)
+	s.engine.NoRoute(func(c *gin.Context) { s.fail(c, errNoRoute()) })
+	s.engine.NoMethod(func(c *gin.Context) { s.fail(c, errNoMethod(c.Request.Method)) })
+	s.api = humagin.New(s.engine, s.humaConfig())
+	s.api.UseMiddleware(s.authenticate, s.limit)
+	s.routes()
+	return s, nil
+}
+
+func (s *Server) humaConfig() huma.Config {
+	useOurErrors()
+	config := huma.DefaultConfig("Fanfare", s.config.Version)
+	config.Info.Description = apiDescription
+	config.OpenAPIPath = "/api/openapi"
+	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.AllowAdditionalPropertiesByDefault = true
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key from POST /api/keys"},
+		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "Set by POST /api/auth/login"},
+	}
+	return config
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Drain makes readiness say no, so that a load balancer sends requests
+// elsewhere before the listener closes, and answers those who wait for a job.
+func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
+
+func (s *Server) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+func prefixes(list []netip.Prefix) []string {
+	texts := make([]string, len(list))
+	for i, p := range list {
+		texts[i] = p.String()
+	}
+	return texts
+}

@@ -1,0 +1,16 @@
+package app
+
+import (
+	"fanfare"
+	"fanfare/ai"
+)
+
+// cleaner is what package ai offers as functions and the API wants as an
+// interface.
+type cleaner struct{}
+
+func (cleaner) CleanBrief(text string) (string, error) { return ai.CleanBrief(text) }
+func (cleaner) CleanHTML(body string) string           { return ai.CleanHTML(body) }
+func (cleaner) CleanHistory(turns []fanfare.Turn) ([]fanfare.Turn, error) {
+	return ai.CleanHistory(turns)
+}

@@ -1,0 +1,24 @@
+package app
+
+import (
+	"context"
+
+	"fanfare/scheduler"
+	"fanfare/worker"
+)
+
+// Scheduler runs the relay, the reaper and the pruner until ctx is done.
+func (p Process) Scheduler(ctx context.Context) error {
+	parts, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer parts.close()
+	parts.logger.InfoContext(ctx, "the scheduler is ready")
+	scheduler.Run(ctx, parts.logger,
+		scheduler.Relay{Outbox: parts.store, Carrier: parts.queue},
+		scheduler.NewReaper(parts.store, parts.hub, worker.DefaultLease),
+		scheduler.Pruner{Store: parts.store},
+	)
+	return nil
+}

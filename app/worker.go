@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/gofrs/uuid/v5"
+
+	"fanfare/ai"
+	"fanfare/jobs"
+	"fanfare/queue"
+	"fanfare/worker"
+)
+
+// Worker claims and runs jobs until ctx is done. Jobs that run then may finish
+// within SHUTDOWN_TIMEOUT; what is left is given back for another worker.
+func (p Process) Worker(ctx context.Context) error {
+	parts, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer parts.close()
+	w := parts.newWorker()
+	servers := make([]*queue.Server, 0, len(jobs.Queues()))
+	for _, name := range jobs.Queues() {
+		servers = append(servers, queue.NewServer(parts.redis.Options(), name, p.Config.WorkerConcurrency, w.Handle, parts.logger))
+	}
+
+	beatCtx, stopBeat := context.WithCancel(context.WithoutCancel(ctx))
+	var beat sync.WaitGroup
+	beat.Go(func() { w.Run(beatCtx) })
+	defer beat.Wait()
+	defer stopBeat()
+
+	for _, server := range servers {
+		if err := parts.patiently(ctx, "Redis", server.Start); err != nil {
+			return fmt.Errorf("redis does not answer: check REDIS_URL and that Redis runs: %w", err)
+		}
+	}
+	parts.logger.InfoContext(ctx, "the worker is ready", "queues", jobs.Queues(), "concurrency", p.Config.WorkerConcurrency)
+	<-ctx.Done()
+	parts.drain(ctx, w, servers)
+	return nil
+}
+
+// drain stops claiming, lets jobs finish or give their attempt back, and only
+// then lets asynq go: its own shutdown would requeue tasks whose job still runs.
+func (p *parts) drain(ctx context.Context, w *worker.Worker, servers []*queue.Server) {
+	for _, server := range servers {
+		server.Stop()
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
+	defer cancel()
+	w.Drain(limit)
+	for _, server := range servers {
+		if err := server.Shutdown(); err != nil {
+			p.logger.WarnContext(ctx, "ending a queue's server", "error", err)
+		}
+	}
+}
+
+func (p *parts) newWorker() *worker.Worker {
+	deps := jobs.Deps{
+		Writer: ai.New(ai.Config{
+			APIKey: p.Config.AI.APIKey, BaseURL: p.Config.AI.BaseURL, Model: p.Config.AI.Model,
+			Timeout: p.Config.AI.Timeout, Demo: p.Config.AI.Demo, Logger: p.logger,
+			PriceInput: p.Config.AI.PriceInput, PriceOutput: p.Config.AI.PriceOutput,
+		}),
+		Campaigns: p.store,
+	}
+	return worker.New(worker.Config{
+		ID:        workerID(),
+		Settings:  jobs.Settings{JobTimeout: p.Config.JobTimeout},
+		Lease:     worker.DefaultLease,
+		Heartbeat: worker.DefaultHeartbeat,
+	}, p.store, p.queue, p.hub, deps, p.logger, p.reporter)
+}
+
+// workerID tells an operator which machine and process it was.
+func workerID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s:%d:%s", host, os.Getpid(), uuid.Must(uuid.NewV4()).String()[:8])
+}

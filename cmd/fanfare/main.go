@@ -1,0 +1,54 @@
+// Command fanfare is the whole program: API, worker, scheduler and the tools
+// around them, one subcommand each.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"fanfare/app"
+	"fanfare/config"
+	"fanfare/internal/devservices"
+)
+
+// version is set when the program is built.
+var version = "dev"
+
+type cli struct {
+	API       apiCommand       `cmd:"" name:"api" help:"Serve the HTTP API."`
+	Worker    workerCommand    `cmd:"" help:"Claim and run jobs."`
+	Scheduler schedulerCommand `cmd:"" help:"Look after jobs that nobody else looks after; any number may run at once."`
+	Migrate   migrateCommand   `cmd:"" help:"Change the database's schema."`
+	Dev       devCommand       `cmd:"" help:"Run everything in one process, on a PostgreSQL and a Redis of its own."`
+	Demo      demoCommand      `cmd:"" help:"Like dev, plus one real trip: a brief becomes content."`
+	User      userCommand      `cmd:"" help:"Manage accounts."`
+	Version   kong.VersionFlag `help:"Print the version."`
+}
+
+func main() {
+	devservices.Supervise()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	// From the first signal on the second one does what it does by itself.
+	context.AfterFunc(ctx, stop)
+	parsed := kong.Parse(&cli{}, kong.Name("fanfare"), kong.UsageOnError(),
+		kong.Description("Fanfare turns a marketing brief into content for each channel. Settings are environment variables: see the README."),
+		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := parsed.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// process reads the settings that a subcommand needs.
+func process(needs config.Process) (app.Process, error) {
+	settings, err := config.Load(os.Environ(), needs)
+	if err != nil {
+		return app.Process{}, err
+	}
+	return app.Process{Config: settings, Version: version, Log: os.Stderr}, nil
+}
