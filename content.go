@@ -3,7 +3,6 @@ package fanfare
 import (
 	"fmt"
 	"html"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -196,8 +195,25 @@ func (p *problems) list(name string, values []string, limit int) {
 }
 
 // CountWords counts the words of clean HTML without its tags. A run of
-// characters between white space or tags is a word if it has a letter or digit.
+// characters between white space or tags is a word if it has a letter or digit;
+// in Chinese and Japanese, which write no spaces, each character is one.
 func CountWords(body string) int {
+	words, inWord := 0, false
+	for _, r := range html.UnescapeString(withoutTags(body)) {
+		switch {
+		case unicode.IsSpace(r):
+			inWord = false
+		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+			words, inWord = words+1, false
+		case !inWord && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+			words, inWord = words+1, true
+		}
+	}
+	return words
+}
+
+// withoutTags puts a space in each tag's place.
+func withoutTags(body string) string {
 	var text strings.Builder
 	inTag := false
 	for _, r := range body {
@@ -211,8 +227,5 @@ func CountWords(body string) int {
 			text.WriteRune(r)
 		}
 	}
-	words := strings.Fields(html.UnescapeString(text.String()))
-	return len(slices.DeleteFunc(words, func(w string) bool { return !strings.ContainsFunc(w, isWordRune) }))
+	return text.String()
 }
-
-func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

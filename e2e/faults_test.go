@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"fanfare/worker"
 )
 
 const patience = 90 * time.Second
@@ -35,7 +37,8 @@ func TestWorkerPausedPastItsLease(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, time.Second)
 	c.scheduler("scheduler")
-	paused := c.worker("worker1")
+	// Its time must not run out too: it shall come back with a success to write.
+	paused := c.worker("worker1", "AI_TIMEOUT=5m", "JOB_TIMEOUT=10m")
 	c.worker("worker2")
 	c.awaitWorkers(2)
 	ids := c.submitAll(0, 40)
@@ -122,12 +125,35 @@ func TestPostgresRestarted(t *testing.T) {
 	if err := c.services.Postgres.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	<-time.After(worker.DefaultLease + time.Second) // every lease runs out meanwhile
 	if err := c.services.Postgres.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c.awaitDone(patience, ids)
 	if n := c.abandoned(); n != 0 {
 		t.Errorf("%d attempts were taken from workers that live", n)
+	}
+	c.checkPromises(ids)
+}
+
+// Guards: the Idempotency-Key in the transaction that creates (api/idempotency.go),
+// and the token that lets each of a worker's statements through once.
+func TestRepliesOfPostgresLost(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 50*time.Millisecond)
+	proxy, url := newLossyProxy(t, c.services.DatabaseURL(), 30)
+	lossy := "DATABASE_URL=" + url
+	c.apis = nil // only those behind the proxy count
+	c.api(lossy)
+	c.api(lossy)
+	c.start("scheduler", c.env(lossy), "scheduler")
+	c.worker("worker1", lossy)
+	c.worker("worker2", lossy)
+	c.awaitWorkers(2)
+	ids := c.submitAll(0, 150)
+	c.awaitDone(patience, ids)
+	if proxy.lost.Load() < 20 {
+		t.Errorf("only %d replies were lost: too little was tested", proxy.lost.Load())
 	}
 	c.checkPromises(ids)
 }

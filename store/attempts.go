@@ -70,11 +70,11 @@ func split(leases []fanfare.Lease) (ids, tokens []string) {
 var heartbeatSQL = `
 WITH input AS (
 	SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS i(job_id, token)
-), seen AS (
+), ` + lockInput + `, seen AS (
 	INSERT INTO workers (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()
 ), held AS (
 	UPDATE jobs j SET lease_expires_at = now() + make_interval(secs => $4)
-	FROM input i WHERE j.id = i.job_id AND j.lease_token = i.token
+	FROM locked i WHERE j.id = i.job_id AND j.lease_token = i.token
 	RETURNING j.id, j.cancel_requested
 )
 SELECT id, cancel_requested FROM held`

@@ -62,6 +62,12 @@ const bump = `sequence = j.sequence + 1,
 // unlease is part of every transition that ends an attempt.
 const unlease = `lease_token = NULL, lease_expires_at = NULL`
 
+// lockInput takes the rows of "input" in one order, so that two statements over
+// the same jobs wait for each other and never deadlock.
+const lockInput = `locked AS (
+	SELECT i.*, j.cancel_requested FROM input i JOIN jobs j ON j.id = i.job_id ORDER BY j.id FOR UPDATE OF j
+)`
+
 // relayGrace is how long a task may take to arrive before the relay looks
 // whether it was lost.
 const relayGrace = `interval '10 seconds'`
@@ -78,11 +84,11 @@ WITH changed AS (
 var claimSQL = `
 WITH input AS (
 	SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS i(job_id, token)
-), changed AS (
+), ` + lockInput + `, changed AS (
 	UPDATE jobs j SET status = 'running', attempt = j.attempt + 1, run_at = NULL,
 		lease_token = i.token, lease_expires_at = now() + make_interval(secs => $4),
 		started_at = coalesce(j.started_at, now()), ` + bump + `
-	FROM input i
+	FROM locked i
 	WHERE j.id = i.job_id AND j.status IN ('scheduled', 'queued', 'retrying') AND j.deadline > now()
 		AND (j.run_at IS NULL OR j.run_at <= now() + interval '100 milliseconds')
 	RETURNING j AS job, 'job.started' AS event, 'job.attempt.start' AS action, 'success' AS outcome,
@@ -102,9 +108,9 @@ var stepSQL = `
 WITH input AS (
 	SELECT * FROM jsonb_to_recordset($1) AS i(job_id uuid, token uuid, name text, output jsonb, progress jsonb,
 		input_tokens bigint, output_tokens bigint, cost_usd numeric, model text)
-), changed AS (
+), ` + lockInput + `, changed AS (
 	UPDATE jobs j SET progress = i.progress, losses = 0, ` + addUsage + `, ` + bump + `
-	FROM input i
+	FROM locked i
 	WHERE j.id = i.job_id AND j.lease_token = i.token
 		AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = i.job_id AND s.name = i.name)
 	RETURNING j AS job, 'job.progress' AS event, NULL AS action, NULL AS outcome, 0 AS spent,
@@ -126,14 +132,16 @@ const addUsage = `input_tokens = j.input_tokens + i.input_tokens,
 		model = coalesce(nullif(i.model, ''), j.model)`
 
 // An attempt that would be followed by another is the last one if the user has
-// asked for the job to be canceled.
+// asked for the job to be canceled. "locked" shows the row as it is now: a
+// cancel may have been committed while this statement waited.
 var finishSQL = `
 WITH input AS (
-	SELECT i.*, CASE WHEN j.cancel_requested AND i.status IN ('queued', 'retrying') THEN 'canceled' ELSE i.status END AS next
-	FROM jsonb_to_recordset($1) AS i(job_id uuid, token uuid, status text, result jsonb, error jsonb,
+	SELECT * FROM jsonb_to_recordset($1) AS i(job_id uuid, token uuid, status text, result jsonb, error jsonb,
 		input_tokens bigint, output_tokens bigint, cost_usd numeric, model text, delay double precision,
 		unspent int, reason text, campaign jsonb, conversation_id uuid, reply text)
-	JOIN jobs j ON j.id = i.job_id
+), ` + lockInput + `, decided AS (
+	SELECT *, CASE WHEN cancel_requested AND status IN ('queued', 'retrying') THEN 'canceled' ELSE status END AS next
+	FROM locked
 ), changed AS (
 	UPDATE jobs j SET status = i.next, attempt = j.attempt - i.unspent, ` + unlease + `, ` + addUsage + `,
 		result = i.result,
@@ -142,7 +150,7 @@ WITH input AS (
 		run_at = CASE WHEN i.next IN ('queued', 'retrying') THEN now() + make_interval(secs => i.delay) END,
 		relay_at = now() + make_interval(secs => i.delay) + ` + relayGrace + `,
 		finished_at = CASE WHEN i.next NOT IN ('queued', 'retrying') THEN now() END, ` + bump + `
-	FROM input i
+	FROM decided i
 	WHERE j.id = i.job_id AND j.lease_token = i.token
 	RETURNING j AS job, 'job.' || i.next AS event, 'job.attempt.end' AS action,
 		CASE WHEN i.next = 'succeeded' THEN 'success' ELSE 'failure' END AS outcome,

@@ -18,26 +18,26 @@ const (
 
 // finish writes how an attempt ended and carries the next one, if there is one.
 func (w *Worker) finish(ctx context.Context, outcome fanfare.Outcome, workErr error) (fanfare.JobStatus, error) {
-	var done []fanfare.Job
+	var job *fanfare.Job
 	err := persist(ctx, func() (err error) {
-		done, err = w.store.Finish(ctx, []fanfare.Outcome{outcome})
+		job, err = w.results.do(ctx, outcome)
 		return err
 	})
 	if err != nil {
 		w.logger.ErrorContext(ctx, "an attempt's outcome could not be written; its lease will expire", "error", err)
 		return "", nil
 	}
-	if len(done) == 0 {
+	if job == nil {
 		w.logger.WarnContext(ctx, "an attempt's outcome came too late: its lease was lost", "work", workErr)
 		return "", nil
 	}
-	w.hints.Publish(ctx, done...)
-	if done[0].Status.Waiting() {
-		if _, err := w.queue.Enqueue(ctx, done[0]); err != nil {
+	w.hints.Publish(ctx, *job)
+	if job.Status.Waiting() {
+		if _, err := w.queue.Enqueue(ctx, *job); err != nil {
 			w.logger.WarnContext(ctx, "the next attempt is left to the relay", "error", err)
 		}
 	}
-	return done[0].Status, nil
+	return job.Status, nil
 }
 
 // persist repeats do while the database can't be reached. Each statement may
@@ -62,20 +62,20 @@ type recorder Worker
 
 // RecordStep implements jobs.StepRecorder.
 func (r *recorder) RecordStep(ctx context.Context, step fanfare.StepDone) error {
-	var recorded []fanfare.Job
+	var job *fanfare.Job
 	err := persist(ctx, func() (err error) {
-		recorded, err = r.store.RecordSteps(ctx, []fanfare.StepDone{step})
+		job, err = r.steps.do(ctx, step)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if len(recorded) == 0 {
+	if job == nil {
 		(*Worker)(r).stop(step.Lease, errLeaseLost)
 		return errLeaseLost
 	}
-	r.hints.Publish(ctx, recorded...)
-	if recorded[0].CancelRequested {
+	r.hints.Publish(ctx, *job)
+	if job.CancelRequested {
 		(*Worker)(r).stop(step.Lease, errCanceled)
 		return errCanceled
 	}

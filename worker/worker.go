@@ -44,6 +44,8 @@ type Config struct {
 	Settings  jobs.Settings
 	Lease     time.Duration // how long an attempt is owned without a heartbeat
 	Heartbeat time.Duration // how often leases are renewed; well below Lease
+	// Lookup finds a kind by its name; nil is jobs.Lookup, every kind there is.
+	Lookup func(name string) (jobs.Definition, bool)
 }
 
 // Default times. A dead worker's jobs are running again after at most the
@@ -72,6 +74,10 @@ type Worker struct {
 	logger   *slog.Logger
 	reporter fanfare.Reporter
 
+	claims  *batch[fanfare.Lease, fanfare.Claimed]
+	steps   *batch[fanfare.StepDone, fanfare.Job]
+	results *batch[fanfare.Outcome, fanfare.Job]
+
 	mu       sync.Mutex
 	draining bool
 	attempts map[string]*attempt // by lease token
@@ -85,11 +91,31 @@ type attempt struct {
 
 // New returns a worker. It does nothing until its methods are called.
 func New(config Config, store Store, queue Queue, hints Publisher, deps jobs.Deps, logger *slog.Logger, reporter fanfare.Reporter) *Worker {
+	if config.Lookup == nil {
+		config.Lookup = jobs.Lookup
+	}
 	w := &Worker{
 		config: config, store: store, queue: queue, hints: hints, deps: deps, logger: logger, reporter: reporter,
 		attempts: map[string]*attempt{},
 	}
 	w.idle.L = &w.mu
+	w.claims = &batch[fanfare.Lease, fanfare.Claimed]{
+		write: func(ctx context.Context, leases []fanfare.Lease) ([]fanfare.Claimed, error) {
+			return store.Claim(ctx, config.ID, leases, config.Lease)
+		},
+		in:  func(l fanfare.Lease) string { return l.Token },
+		out: func(c fanfare.Claimed) string { return c.Lease.Token },
+	}
+	w.steps = &batch[fanfare.StepDone, fanfare.Job]{
+		write: store.RecordSteps,
+		in:    func(s fanfare.StepDone) string { return s.Lease.JobID },
+		out:   func(j fanfare.Job) string { return j.ID },
+	}
+	w.results = &batch[fanfare.Outcome, fanfare.Job]{
+		write: store.Finish,
+		in:    func(o fanfare.Outcome) string { return o.Lease.JobID },
+		out:   func(j fanfare.Job) string { return j.ID },
+	}
 	return w
 }
 
@@ -98,7 +124,7 @@ func New(config Config, store Store, queue Queue, hints Publisher, deps jobs.Dep
 // is over, somebody else has it, or it is not due yet.
 func (w *Worker) Handle(ctx context.Context, kind, jobID string) (fanfare.JobStatus, error) {
 	ctx = fanfare.WithJobID(ctx, jobID)
-	definition, known := jobs.Lookup(kind)
+	definition, known := w.config.Lookup(kind)
 	if !known {
 		return "", fmt.Errorf("this worker knows no jobs of kind %q: is it older than the API?", kind)
 	}
@@ -112,15 +138,12 @@ func (w *Worker) Handle(ctx context.Context, kind, jobID string) (fanfare.JobSta
 // claim asks a second time with the same token when the answer was lost: the
 // attempt may have started, and would be nobody's until its lease expires.
 func (w *Worker) claim(ctx context.Context, jobID string) (*fanfare.Claimed, error) {
-	leases := []fanfare.Lease{{JobID: jobID, Token: uuid.Must(uuid.NewV4()).String()}}
-	claimed, err := w.store.Claim(ctx, w.config.ID, leases, w.config.Lease)
+	lease := fanfare.Lease{JobID: jobID, Token: uuid.Must(uuid.NewV4()).String()}
+	claimed, err := w.claims.do(ctx, lease)
 	if fanfare.ErrorCode(err) == fanfare.CodeUnavailable {
-		claimed, err = w.store.Claim(ctx, w.config.ID, leases, w.config.Lease)
+		claimed, err = w.claims.do(ctx, lease)
 	}
-	if err != nil || len(claimed) == 0 {
-		return nil, err
-	}
-	return &claimed[0], nil
+	return claimed, err
 }
 
 func (w *Worker) attempt(ctx context.Context, definition jobs.Definition, claimed fanfare.Claimed) (fanfare.JobStatus, error) {

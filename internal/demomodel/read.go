@@ -98,7 +98,7 @@ func capital(text string) string {
 func harmless(brief string) string {
 	text := strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsSpace(r), strings.ContainsRune("<>[]{}|*%#_", r) && r != '%':
+		case unicode.IsSpace(r), strings.ContainsRune("<>[]{}|*#_", r):
 			return ' '
 		case unicode.IsControl(r), r == unicode.ReplacementChar:
 			return -1
