@@ -85,7 +85,7 @@ func (w *Writer) ReadBrief(ctx context.Context, brief fanfare.Brief) (fanfare.In
 
 // WriteContent implements fanfare.Writer; ctx is as in ReadBrief.
 func (w *Writer) WriteContent(
-	ctx context.Context, channel fanfare.Channel, brief fanfare.Brief, intent fanfare.Intent,
+	ctx context.Context, channel fanfare.Channel, brief fanfare.Brief, intent fanfare.Intent, _ fanfare.TextSink,
 ) (fanfare.ChannelContent, fanfare.Usage, error) {
 	schema, known := contentSchema(channel)
 	if !known {

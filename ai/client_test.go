@@ -59,7 +59,7 @@ func TestFailedCalls(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(t, test.reply)
-			content, usage, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{})
+			content, usage, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 			e, ok := err.(*fanfare.Error)
 			if !ok || e.Code != test.code || !strings.Contains(e.Message, test.says) || content != nil {
 				t.Fatalf("content %v, error %v, want %s with %q", content, err, test.code, test.says)
@@ -80,7 +80,7 @@ func TestFailedCalls(t *testing.T) {
 func TestServerAway(t *testing.T) {
 	s := newServer(t, says(goodSMS))
 	s.Close()
-	_, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{})
+	_, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 	if fanfare.ErrorCode(err) != fanfare.CodeAIUnavailable || strings.Contains(err.Error(), testKey) {
 		t.Errorf("error %v, want %s without the key", err, fanfare.CodeAIUnavailable)
 	}
@@ -101,7 +101,7 @@ func TestHangingModelTimesOut(t *testing.T) {
 	for _, half := range []string{"", `{"choices":[`} {
 		s := newServer(t, hang(half))
 		w := New(Config{APIKey: testKey, BaseURL: s.URL + "/v1", Model: "m", Timeout: 50 * time.Millisecond})
-		_, _, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{})
+		_, _, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 		if fanfare.ErrorCode(err) != fanfare.CodeAITimeout {
 			t.Errorf("a server that hangs after %q: error %v, want %s", half, err, fanfare.CodeAITimeout)
 		}
@@ -122,7 +122,7 @@ func TestCancelCutsTheCall(t *testing.T) {
 			<-arrived
 			cancel(stopped)
 		}()
-		_, usage, err := s.writer().WriteContent(ctx, fanfare.SMS, sneakers, fanfare.Intent{})
+		_, usage, err := s.writer().WriteContent(ctx, fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 		if !errors.Is(err, stopped) || fanfare.ErrorCode(err) != fanfare.CodeInternal || usage.Model == "" {
 			t.Errorf("error %v with usage %+v, want the cause of the caller's cancellation", err, usage)
 		}
@@ -145,7 +145,7 @@ func TestHugeAnswerIsNotRead(t *testing.T) {
 	})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{})
+	_, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 	runtime.ReadMemStats(&after)
 	if fanfare.ErrorCode(err) != fanfare.CodeAIInvalidOutput || !strings.Contains(err.Error(), "larger than 4 MiB") {
 		t.Errorf("error %v, want %s", err, fanfare.CodeAIInvalidOutput)
@@ -182,7 +182,7 @@ func TestServerWithoutSchemas(t *testing.T) {
 			})
 			w := s.writer()
 			for range 2 {
-				if _, _, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}); err != nil {
+				if _, _, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -207,7 +207,7 @@ func TestServerWithoutTokenLimit(t *testing.T) {
 		}
 		says(goodSMS)(w, r)
 	})
-	if _, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}); err != nil {
+	if _, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	asked := s.requests()
@@ -223,7 +223,7 @@ func TestWriterIsConcurrent(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if _, _, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}); err != nil {
+			if _, _, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -238,7 +238,7 @@ func TestNothingOfTheBriefIsLogged(t *testing.T) {
 		APIKey: testKey, BaseURL: s.URL + "/v1", Model: "m",
 		Logger: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	_, _, err := w.WriteContent(t.Context(), fanfare.SMS, fanfare.Brief{Text: "canary"}, fanfare.Intent{})
+	_, _, err := w.WriteContent(t.Context(), fanfare.SMS, fanfare.Brief{Text: "canary"}, fanfare.Intent{}, nil)
 	if err == nil || logged.Len() == 0 {
 		t.Fatalf("error %v, log %q; want both", err, &logged)
 	}
@@ -281,7 +281,7 @@ func TestUsageAndCost(t *testing.T) {
 	}
 	s := newServer(t, says("no"), says(goodSMS))
 	w := New(Config{APIKey: testKey, BaseURL: s.URL + "/v1", Model: "m", Demo: true, PriceInput: money("1"), PriceOutput: money("2")})
-	_, usage, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{})
+	_, usage, err := w.WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 	if err != nil || usage.Model != "demo" || usage.CostUSD == nil || usage.CostUSD.String() != "0.00004" {
 		t.Errorf("usage %+v, error %v; want the cost of two asks by the demo model", usage, err)
 	}
@@ -292,7 +292,7 @@ func TestServerWithoutUsage(t *testing.T) {
 		s := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"choices":[{"message":{"role":"assistant","content":%q}}]%s}`, goodSMS, usage)
 		})
-		_, got, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{})
+		_, got, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 		if err != nil || got.InputTokens != 0 || got.OutputTokens != 0 {
 			t.Errorf("usage %+v, error %v; want none counted", got, err)
 		}

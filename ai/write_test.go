@@ -67,7 +67,7 @@ func TestWriteContent(t *testing.T) {
 	} {
 		t.Run(string(channel), func(t *testing.T) {
 			s := newServer(t, says(test.answer))
-			content, _, err := s.writer().WriteContent(t.Context(), channel, sneakers, fanfare.Intent{})
+			content, _, err := s.writer().WriteContent(t.Context(), channel, sneakers, fanfare.Intent{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func TestBrokenRulesAreAskedForAgain(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(t, says(test.bad), says(good[test.channel]))
-			_, usage, err := s.writer().WriteContent(t.Context(), test.channel, sneakers, fanfare.Intent{})
+			_, usage, err := s.writer().WriteContent(t.Context(), test.channel, sneakers, fanfare.Intent{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,7 +189,7 @@ func TestUserWordsTravelAsData(t *testing.T) {
 		Voice: &fanfare.Voice{Tone: "warm <3", Values: "honest"},
 	}
 	s := newServer(t, says(goodSMS))
-	if _, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, brief, fanfare.Intent{Goal: "a < b", Channels: []fanfare.Channel{fanfare.SMS}}); err != nil {
+	if _, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, brief, fanfare.Intent{Goal: "a < b", Channels: []fanfare.Channel{fanfare.SMS}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	got := s.requests()[0]
@@ -252,7 +252,7 @@ func TestSchemasAreStrict(t *testing.T) {
 
 func TestUnknownChannel(t *testing.T) {
 	s := newServer(t, func(http.ResponseWriter, *http.Request) {})
-	if _, _, err := s.writer().WriteContent(t.Context(), "radio", sneakers, fanfare.Intent{}); err == nil || len(s.requests()) != 0 {
+	if _, _, err := s.writer().WriteContent(t.Context(), "radio", sneakers, fanfare.Intent{}, nil); err == nil || len(s.requests()) != 0 {
 		t.Errorf("error %v after %d requests, want an error and none", err, len(s.requests()))
 	}
 }

@@ -74,13 +74,15 @@ func generateCampaign(ctx context.Context, run *Run, p GenerateCampaignPayload) 
 // writeChannels writes the channels side by side. When one fails, the others
 // still finish: what they produce is kept for the next attempt.
 func writeChannels(ctx context.Context, run *Run, brief fanfare.Brief, intent fanfare.Intent) (fanfare.Content, error) {
+	sink, closeTexts := run.OpenTexts()
+	defer closeTexts()
 	parts := make([]fanfare.ChannelContent, len(intent.Channels))
 	errs := make([]error, len(intent.Channels))
 	var wg sync.WaitGroup
 	for i, channel := range intent.Channels {
 		wg.Go(func() {
 			errs[i] = Protect(func() (err error) {
-				parts[i], err = writeChannel(ctx, run, channel, brief, intent)
+				parts[i], err = writeChannel(ctx, run, channel, brief, intent, sink)
 				return err
 			})
 		})
@@ -96,9 +98,9 @@ func writeChannels(ctx context.Context, run *Run, brief fanfare.Brief, intent fa
 	return content, nil
 }
 
-func writeChannel(ctx context.Context, run *Run, channel fanfare.Channel, brief fanfare.Brief, intent fanfare.Intent) (fanfare.ChannelContent, error) {
+func writeChannel(ctx context.Context, run *Run, channel fanfare.Channel, brief fanfare.Brief, intent fanfare.Intent, sink fanfare.TextSink) (fanfare.ChannelContent, error) {
 	raw, err := Step(ctx, run, string(channel), func(ctx context.Context) (json.RawMessage, fanfare.Usage, error) {
-		part, usage, err := run.Writer.WriteContent(ctx, channel, brief, intent)
+		part, usage, err := run.Writer.WriteContent(ctx, channel, brief, intent, sink)
 		if err != nil {
 			return nil, usage, err
 		}

@@ -15,6 +15,14 @@ import (
 type Deps struct {
 	Writer    fanfare.Writer
 	Campaigns CampaignReader
+	Texts     Texts // nil: nobody watches
+}
+
+// Texts shows the texts of jobs to whoever watches.
+type Texts interface {
+	// Open returns a sink for a job's texts. What is still on its way when
+	// close is called is shown first.
+	Open(jobID string) (sink fanfare.TextSink, close func())
 }
 
 // CampaignReader reads campaigns.
@@ -62,6 +70,19 @@ func (r *Run) Plan(total int) {
 	defer r.mu.Unlock()
 	r.total = total
 }
+
+// OpenTexts returns a sink for the job's texts, to be closed when the work ends.
+func (r *Run) OpenTexts() (sink fanfare.TextSink, close func()) {
+	if r.Texts == nil {
+		return unwatched{}, func() {}
+	}
+	return r.Texts.Open(r.Job.ID)
+}
+
+type unwatched struct{}
+
+func (unwatched) Restart(fanfare.Channel)                {}
+func (unwatched) Append(fanfare.Channel, string, string) {}
 
 // UnbookedUsage returns the usage that no recorded step has accounted for: that
 // of calls which failed. The attempt's outcome carries it.
