@@ -34,6 +34,7 @@ var GenerateCampaign = define(Kind[GenerateCampaignPayload, GenerateCampaignResu
 	Backoff:     Backoff{Min: time.Second, Max: 16 * time.Second},
 	Timeout:     jobTimeout,
 	Settles: map[fanfare.JobStatus]fanfare.CampaignStatus{
+		fanfare.JobQueued:    fanfare.CampaignGenerating, // also when it is tried again
 		fanfare.JobSucceeded: fanfare.CampaignReady,
 		fanfare.JobFailed:    fanfare.CampaignFailed,
 		fanfare.JobExpired:   fanfare.CampaignFailed,

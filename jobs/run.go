@@ -94,7 +94,8 @@ func (r *Run) UnbookedUsage() fanfare.Usage {
 
 // Step does one named step of a job, unless an earlier attempt finished it
 // already: then it returns what that attempt produced. The output is recorded
-// before Step returns, so no later attempt pays for it again.
+// before Step returns, so no later attempt pays for it again. Nothing is begun
+// once ctx is done.
 func Step[T any](ctx context.Context, r *Run, name string, do func(context.Context) (T, fanfare.Usage, error)) (T, error) {
 	var output T
 	if saved, ok := r.saved(name); ok {
@@ -102,6 +103,9 @@ func Step[T any](ctx context.Context, r *Run, name string, do func(context.Conte
 			return output, fmt.Errorf("decoding the saved step %s: %w", name, err)
 		}
 		return output, nil
+	}
+	if ctx.Err() != nil {
+		return output, context.Cause(ctx)
 	}
 	output, usage, err := do(ctx)
 	if err != nil {

@@ -24,19 +24,27 @@ CREATE TABLE audit_logs_rest PARTITION OF audit_logs DEFAULT;
 
 -- +goose StatementBegin
 -- Makes the partitions of this month and the given number of months after it;
--- those that are there already are left alone.
+-- those that are there already are left alone. Records that came before their
+-- month's partition lie in the rest and move: PostgreSQL would refuse it else.
 CREATE FUNCTION ensure_audit_months(ahead int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    first date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
-    month date;
+    month  date := date_trunc('month', now() AT TIME ZONE 'UTC');
+    name   text;
+    since  text;
+    until  text;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('ensure_audit_months'));
     FOR i IN 0..ahead LOOP
-        month := first + make_interval(months => i);
-        IF to_regclass('audit_logs_' || to_char(month, 'YYYY_MM')) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I PARTITION OF audit_logs FOR VALUES FROM (%L) TO (%L)',
-                'audit_logs_' || to_char(month, 'YYYY_MM'),
-                month::text || ' 00:00:00+00', (month + interval '1 month')::date::text || ' 00:00:00+00');
+        name := 'audit_logs_' || to_char(month, 'YYYY_MM');
+        since := month || ' 00:00:00+00';
+        month := month + interval '1 month';
+        until := month || ' 00:00:00+00';
+        IF to_regclass(name) IS NULL THEN
+            EXECUTE format('CREATE TABLE %I (LIKE audit_logs INCLUDING ALL)', name);
+            EXECUTE format('WITH early AS (DELETE FROM audit_logs_rest WHERE created_at >= %L AND created_at < %L RETURNING *)
+                INSERT INTO %I SELECT * FROM early', since, until, name);
+            EXECUTE format('ALTER TABLE audit_logs ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                name, since, until);
         END IF;
     END LOOP;
 END

@@ -35,17 +35,18 @@ type Server struct {
 	server   *asynq.Server
 	waker    *waker
 	handler  Handler
+	slots    chan struct{} // as many as handlers may run
 	stopWake context.CancelFunc
 }
 
 // NewServer prepares a server with a Redis client of its own, made from
-// options. At most concurrency handlers run at once, as far as asynq can tell.
+// options. At most concurrency handlers run at once.
 func NewServer(options *redis.Options, queue string, concurrency int, handler Handler, logger *slog.Logger) *Server {
 	rdb := redis.NewClient(options)
 	w := newWaker(queue)
 	rdb.AddHook(w)
 	return &Server{
-		queue: queue, rdb: rdb, waker: w, handler: handler,
+		queue: queue, rdb: rdb, waker: w, handler: handler, slots: make(chan struct{}, concurrency),
 		server: asynq.NewServerFromRedisClient(rdb, asynq.Config{
 			Concurrency:              concurrency,
 			Queues:                   map[string]int{queue: 1},
@@ -59,7 +60,7 @@ func NewServer(options *redis.Options, queue string, concurrency int, handler Ha
 	}
 }
 
-// Start begins to take tasks. It fails if Redis does not answer.
+// Start begins to take tasks. While Redis is away it waits for it.
 func (s *Server) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopWake = cancel
@@ -88,6 +89,14 @@ func (s *Server) Shutdown() error {
 // are the database's. Only a job that has failed is shown as a failed task, so
 // that the dashboard tells operators the truth.
 func (s *Server) handle(ctx context.Context, task *asynq.Task) error {
+	// asynq's own count is not enough: when it can't reach Redis for as long as
+	// its lease lasts, it frees the slots of handlers that still run.
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a free slot: %w", context.Cause(ctx))
+	}
 	jobID := string(task.Payload())
 	status, err := s.handler(ctx, task.Type(), jobID)
 	switch {

@@ -31,7 +31,8 @@ type waker struct {
 	signal  chan struct{} // holds one: a wake-up before the wait is not lost
 	closed  chan struct{}
 	close   sync.Once
-	empty   bool // whether the last look found nothing; of asynq's one dequeuing goroutine
+	longest time.Duration // that a look is held back
+	empty   bool          // whether the last look found nothing; of asynq's one dequeuing goroutine
 }
 
 func newWaker(queue string) *waker {
@@ -39,6 +40,7 @@ func newWaker(queue string) *waker {
 		pending: "asynq:{" + queue + "}:pending",
 		signal:  make(chan struct{}, 1),
 		closed:  make(chan struct{}),
+		longest: wakeFallback,
 	}
 }
 
@@ -68,7 +70,7 @@ func (w *waker) wake() {
 func (w *waker) release() { w.close.Do(func() { close(w.closed) }) }
 
 func (w *waker) wait() {
-	timeout := time.NewTimer(wakeFallback)
+	timeout := time.NewTimer(w.longest)
 	defer timeout.Stop()
 	select {
 	case <-w.signal:

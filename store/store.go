@@ -122,10 +122,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthLimit)
 	defer cancel()
 	var one int
-	if err := s.health.QueryRowContext(ctx, `SELECT 1`).Scan(&one); err != nil {
-		return fmt.Errorf("asking the database for a sign of life: %w", err)
-	}
-	return nil
+	err := s.health.QueryRowContext(ctx, `SELECT 1`).Scan(&one)
+	return wrap(err, "asking the database for a sign of life")
 }
 
 type txKey struct{}

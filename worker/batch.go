@@ -68,11 +68,26 @@ func (b *batch[I, O]) run(ctx context.Context) {
 func (b *batch[I, O]) take() []*entry[I, O] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := min(len(b.waiting), batchMax)
+	n := b.apart()
 	entries := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
 	b.writing = n > 0
 	return entries
+}
+
+// apart returns how many of those waiting have names of their own: what came
+// back for two of one name, say of a stale attempt and of the next one of the
+// same job, could not be told apart.
+func (b *batch[I, O]) apart() int {
+	names := make(map[string]bool, len(b.waiting))
+	for i, e := range b.waiting {
+		name := b.in(e.item)
+		if names[name] || i == batchMax {
+			return i
+		}
+		names[name] = true
+	}
+	return len(b.waiting)
 }
 
 // flush writes entries together. If that fails for a reason that lies in one

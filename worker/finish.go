@@ -76,8 +76,7 @@ func (r *recorder) RecordStep(ctx context.Context, step fanfare.StepDone) error 
 	}
 	r.hints.Publish(ctx, *job)
 	if job.CancelRequested {
-		(*Worker)(r).stop(step.Lease, errCanceled)
-		return errCanceled
+		(*Worker)(r).stop(step.Lease, errCanceled) // the step itself was recorded
 	}
 	return nil
 }

@@ -179,7 +179,10 @@ func (w *Worker) work(ctx context.Context, definition jobs.Definition, run *jobs
 		finished, err = definition.Work(ctx, run)
 		return err
 	})
-	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+	switch cause := context.Cause(ctx); {
+	case err == nil && errors.Is(cause, errCanceled):
+		err = cause // told in time, though the work heeded it no more
+	case err != nil && cause != nil && !errors.Is(err, cause):
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	return finished, err

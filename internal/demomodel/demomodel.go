@@ -7,10 +7,13 @@
 package demomodel
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
 // Name is the model's name in what it answers.
@@ -18,11 +21,27 @@ const Name = "demo"
 
 const maxRequest = 4 << 20
 
+// wordsAtOnce is how many words a piece of a stream has.
+const wordsAtOnce = 3
+
+// Option changes the stand-in.
+type Option func(*model)
+
+// Pace has it pause before each piece of a stream, a few words, so that people
+// see it write. Without, it is as fast as it can.
+func Pace(pause time.Duration) Option { return func(m *model) { m.pause = pause } }
+
+type model struct{ pause time.Duration }
+
 // New returns the server: POST /v1/chat/completions, also with stream: true,
 // and GET /v1/models.
-func New() http.Handler {
+func New(options ...Option) http.Handler {
+	m := &model{}
+	for _, option := range options {
+		option(m)
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/chat/completions", complete)
+	mux.HandleFunc("POST /v1/chat/completions", m.complete)
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{
 			"object": "list",
@@ -58,7 +77,7 @@ type usage struct {
 	TotalTokens      int `json:"total_tokens"`
 }
 
-func complete(w http.ResponseWriter, r *http.Request) {
+func (m *model) complete(w http.ResponseWriter, r *http.Request) {
 	var q request
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&q); err != nil {
 		refuse(w, "The request is no JSON of a chat completion.")
@@ -72,7 +91,7 @@ func complete(w http.ResponseWriter, r *http.Request) {
 	text := encode(answer)
 	spent := count(q.Messages, text)
 	if q.Stream {
-		stream(w, text, spent, q.StreamOptions.IncludeUsage)
+		m.stream(w, r, text, spent, q.StreamOptions.IncludeUsage)
 		return
 	}
 	writeJSON(w, http.StatusOK, envelope("chat.completion", map[string]any{
@@ -100,14 +119,18 @@ func count(messages []message, answer string) usage {
 }
 
 // stream sends the answer in pieces as server-sent events, in the form of
-// OpenAI's chat.completion.chunk.
-func stream(w http.ResponseWriter, text string, spent usage, includeUsage bool) {
+// OpenAI's chat.completion.chunk, until nobody reads it any more.
+func (m *model) stream(w http.ResponseWriter, r *http.Request, text string, spent usage, includeUsage bool) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	send := func(choice any, spent any) {
 		fmt.Fprintf(w, "data: %s\n\n", encode(envelope("chat.completion.chunk", choice, spent)))
 		_ = http.NewResponseController(w).Flush() // a writer that cannot flush sends it at the end
 	}
-	for _, piece := range strings.SplitAfter(text, " ") {
+	for words := range slices.Chunk(strings.SplitAfter(text, " "), wordsAtOnce) {
+		if !wait(r.Context(), m.pause) {
+			return
+		}
+		piece := strings.Join(words, "")
 		send(map[string]any{"index": 0, "delta": message{"assistant", piece}, "finish_reason": nil}, nil)
 	}
 	send(map[string]any{"index": 0, "delta": struct{}{}, "finish_reason": "stop"}, nil)
@@ -115,6 +138,16 @@ func stream(w http.ResponseWriter, text string, spent usage, includeUsage bool) 
 		send(nil, spent)
 	}
 	fmt.Fprint(w, "data: [DONE]\n\n")
+}
+
+// wait reports whether the whole pause went by.
+func wait(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-time.After(pause):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func envelope(object string, choice, spent any) map[string]any {

@@ -73,7 +73,7 @@ func TestContentIsAboutTheBrief(t *testing.T) {
 		t.Errorf("usage %+v, want the words of the demo model", usage)
 	}
 	for _, channel := range fanfare.Channels() {
-		content, _, err := writer.WriteContent(t.Context(), channel, brief, intent)
+		content, _, err := writer.WriteContent(t.Context(), channel, brief, intent, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", channel, err)
 		}
@@ -108,7 +108,7 @@ func TestAnyBriefNeedsOneAsk(t *testing.T) {
 			t.Fatalf("reading %q: %v", text, err)
 		}
 		for _, channel := range fanfare.Channels() {
-			if _, _, err := writer.WriteContent(t.Context(), channel, brief, intent); err != nil {
+			if _, _, err := writer.WriteContent(t.Context(), channel, brief, intent, nil); err != nil {
 				t.Fatalf("%s for %q: %v", channel, text, err)
 			}
 		}

@@ -4,11 +4,29 @@ import (
 	"embed"
 	"html/template"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 //go:embed templates/email.html
 var templateFiles embed.FS
+
+// email, ppc and social are in the order in which people read them.
+type (
+	email struct {
+		Subject string `json:"subject"`
+		Preview string `json:"preview"`
+		Body    string `json:"body"`
+	}
+	ppc struct {
+		Headlines    []string `json:"headlines"`
+		Descriptions []string `json:"descriptions"`
+	}
+	social struct {
+		Post     string   `json:"post"`
+		Hashtags []string `json:"hashtags"`
+	}
+)
 
 // write returns the answer of a name; not known means that there is none such.
 func write(name, brief string) (answer any, known bool) {
@@ -17,17 +35,13 @@ func write(name, brief string) (answer any, known bool) {
 	case "intent":
 		return r.intent(), true
 	case "email":
-		return map[string]any{
-			"subject": clip(r.topic, 55),
-			"preview": clip(r.pitch, 90),
-			"body":    r.emailBody(),
-		}, true
+		return email{Subject: clip(r.topic, 55), Preview: clip(r.pitch, 90), Body: r.emailBody()}, true
 	case "social":
-		return map[string]any{"post": r.post(), "hashtags": r.hashtags()}, true
+		return social{Post: r.post(), Hashtags: r.hashtags()}, true
 	case "ppc":
-		return map[string]any{
-			"headlines":    []string{clip(r.topic, 30), clip(first(strings.Join(r.keywords, " "), r.goal), 30), clip(first(r.offer, r.action), 30)},
-			"descriptions": []string{clip(r.pitch, 90), clip(r.topic+". "+r.action, 90)},
+		return ppc{
+			Headlines:    []string{clip(r.topic, 30), clip(first(strings.Join(r.keywords, " "), r.goal), 30), clip(first(r.offer, r.action), 30)},
+			Descriptions: []string{clip(r.pitch, 90), clip(r.topic+". "+r.action, 90)},
 		}, true
 	case "sms":
 		return map[string]any{"text": clip(r.message(), 110) + " " + r.action}, true
@@ -103,10 +117,20 @@ func lower(topic string) string {
 	return topic
 }
 
+// clipWords shortens to at most so many words, as fanfare.CountWords counts
+// them: in Chinese and Japanese each character is one.
 func clipWords(text string, most int) string {
-	words := strings.Fields(text)
-	if len(words) > most {
-		return strings.Join(words[:most], " ") + "…"
+	words, inWord := 0, false
+	for i, r := range text {
+		switch alone := unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana); {
+		case alone, !inWord && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+			words, inWord = words+1, !alone
+		case unicode.IsSpace(r):
+			inWord = false
+		}
+		if words > most {
+			return strings.TrimSpace(text[:i]) + "…"
+		}
 	}
 	return text
 }

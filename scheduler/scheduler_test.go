@@ -1,0 +1,91 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fanfare"
+	"fanfare/internal/await"
+	"fanfare/internal/teststore"
+	"fanfare/scheduler"
+)
+
+// ears hear which jobs changed.
+type ears struct {
+	mu   sync.Mutex
+	jobs map[string]fanfare.JobStatus
+}
+
+func (e *ears) Publish(_ context.Context, jobs ...fanfare.Job) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, job := range jobs {
+		e.jobs[job.ID] = job.Status
+	}
+}
+
+// TestTheReaperSettlesLostAndLateJobs, and tells listeners.
+func TestTheReaperSettlesLostAndLateJobs(t *testing.T) {
+	db := teststore.New(t)
+	lost, _ := db.Running()
+	held, _ := db.Running()
+	late, early := db.Queued(), db.Queued()
+	db.Lost(lost)
+	db.Exec(`UPDATE jobs SET deadline = now() WHERE id = $1`, late.ID)
+	heard := &ears{jobs: map[string]fanfare.JobStatus{}}
+	reaper := scheduler.NewReaper(db, heard, 50*time.Millisecond)
+	await.True(t, "the lost job is settled", func() bool {
+		if err := reaper.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return db.Now(lost).Status != fanfare.JobRunning
+	})
+	want := map[string]fanfare.JobStatus{lost.ID: fanfare.JobRetrying, late.ID: fanfare.JobExpired}
+	if diff := cmp.Diff(want, heard.jobs); diff != "" {
+		t.Errorf("listeners heard (-want +got):\n%s", diff)
+	}
+	if h, e := db.Now(held).Status, db.Now(early).Status; h != fanfare.JobRunning || e != fanfare.JobQueued {
+		t.Errorf("the others are %s and %s", h, e)
+	}
+}
+
+type task struct {
+	name  string
+	ticks chan string
+	err   error
+}
+
+func (k task) Name() string         { return k.name }
+func (k task) Every() time.Duration { return time.Millisecond }
+func (k task) Tick(ctx context.Context) error {
+	select {
+	case k.ticks <- k.name:
+	case <-ctx.Done():
+	}
+	return k.err
+}
+
+// TestRunGoesOnAfterErrors, with each task on its own, until it is told to stop.
+func TestRunGoesOnAfterErrors(t *testing.T) {
+	good := task{name: "good", ticks: make(chan string)}
+	bad := task{name: "bad", ticks: make(chan string), err: errors.New("no")}
+	stuck := task{name: "stuck", ticks: make(chan string)}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		scheduler.Run(ctx, slog.New(slog.DiscardHandler), good, bad, stuck)
+		close(ended)
+	}()
+	for range 3 {
+		await.Value(t, "a tick of the good task", good.ticks)
+		await.Value(t, "a tick of the bad task", bad.ticks)
+	}
+	stop()
+	await.Value(t, "the end", ended)
+}

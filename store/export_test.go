@@ -1,0 +1,19 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// OpenLimited is Open with another limit for each statement, so that a test of
+// what happens at the limit need not wait for long.
+func OpenLimited(ctx context.Context, databaseURL string, limit time.Duration) (*Store, error) {
+	db, err := connect(databaseURL, 10, limit, limit)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: sqlx.NewDb(db, "postgres"), health: db}
+	return s, s.hot.prepare(ctx, s.db)
+}
