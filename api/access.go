@@ -49,6 +49,7 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		if s.limited(ctx) {
 			return
 		}
+		r.header.Set("WWW-Authenticate", "Bearer") // RFC 9110, 11.6.1
 		s.stop(ctx, fanfare.Errorf(fanfare.CodeUnauthorized, "Sign in, or send an API key as Authorization: Bearer."))
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"fanfare"
@@ -71,9 +72,9 @@ func (s *Server) register(ctx context.Context, in *registerInput) (*registerOutp
 	if err := s.countEmail(ctx, email); err != nil {
 		return nil, err
 	}
-	name := strings.TrimSpace(in.Body.Name)
-	if n := utf8.RuneCountInString(name); n < 2 || n > 100 {
-		return nil, fanfare.Invalid("name", "must have 2 to 100 characters")
+	name, err := label("name", in.Body.Name, 2)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.Accounts.CheckPassword(in.Body.Password, name, email); err != nil {
 		return nil, err
@@ -130,7 +131,13 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 	}
 	token, digest := s.Tokens.NewSession()
 	var session fanfare.Session
+	old := requestFrom(ctx).identity
 	err = s.Store.Atomic(ctx, func(ctx context.Context) (err error) {
+		if old != nil && old.Session != nil { // this browser's: it gets another
+			if err := s.Store.DeleteSession(ctx, old.Session.ID); err != nil {
+				return err
+			}
+		}
 		if session, err = s.Store.CreateSession(ctx, user.ID, digest, sessionLifetime); err != nil {
 			return err
 		}
@@ -222,7 +229,9 @@ func (s *Server) logout(ctx context.Context, _ *struct{}) (*logoutOutput, error)
 			return nil, err
 		}
 	}
-	return &logoutOutput{SetCookie: s.cookie("", time.Unix(1, 0))}, nil
+	gone := s.cookie("", time.Unix(1, 0))
+	gone.MaxAge = -1
+	return &logoutOutput{SetCookie: gone}, nil
 }
 
 func (s *Server) cookie(value string, expires time.Time) http.Cookie {
@@ -231,6 +240,21 @@ func (s *Server) cookie(value string, expires time.Time) http.Cookie {
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.config.SecureCookies,
 	}
 }
+
+// label checks a name that people give to something, folding white space. It
+// may be shown in a line of text, so it has no control characters.
+func label(field, text string, least int) (string, error) {
+	text = strings.Join(strings.Fields(text), " ")
+	if n := utf8.RuneCountInString(text); n < least || n > labelMax {
+		return "", fanfare.Invalid(field, "must have %d to %d characters", least, labelMax)
+	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return "", fanfare.Invalid(field, "must not contain control characters")
+	}
+	return text, nil
+}
+
+const labelMax = 100
 
 func account(u fanfare.User) *Account {
 	return &Account{ID: u.ID, Name: u.Name, Email: u.Email, Role: u.Role, CreatedAt: u.CreatedAt}

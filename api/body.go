@@ -7,9 +7,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -20,39 +22,48 @@ const (
 	maxBody     = 1 << 20
 	maxDepth    = 64
 	bodyTimeout = 15 * time.Second
+	// A number is written in at most this many characters. PostgreSQL takes
+	// 131072 digits before the point, and refuses more with an error of its own.
+	maxNumber = 400
 )
 
-// readBody reads a JSON body before anything else looks at it, and refuses
-// what a JSON decoder would let pass: NUL characters, lone surrogates, invalid
-// UTF-8, repeated names, deep nesting, more than one value.
-func (s *Server) readBody(c *gin.Context) {
-	r := requestFrom(c.Request.Context())
+// readBody reads the JSON body of a request that its limits let through, and
+// refuses what a JSON decoder would let pass: NUL characters, lone surrogates,
+// invalid UTF-8, repeated names, deep nesting, more than one value.
+func (s *Server) readBody(ctx huma.Context, next func(huma.Context)) {
+	c := humaginContext(ctx)
 	if c.Request.Body == nil || c.Request.Body == http.NoBody {
+		next(ctx)
 		return
 	}
 	body, err := read(c)
 	if err == nil && len(body) > 0 {
-		err = errors.Join(checkMediaType(c.ContentType()), checkJSON(body))
+		err = errors.Join(checkMediaType(c.GetHeader("Content-Type")), checkJSON(body))
 	}
 	if err != nil {
-		s.fail(c, err)
+		s.stop(ctx, err)
 		return
 	}
 	digest := sha256.Sum256(body)
-	r.bodyDigest = digest[:]
+	requestFrom(ctx.Context()).bodyDigest = digest[:]
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
 	c.Request.ContentLength = int64(len(body))
+	next(ctx)
 }
 
 func read(c *gin.Context) ([]byte, error) {
+	tooLarge := fanfare.Errorf(fanfare.CodeTooLarge, "The body is larger than 1 MiB. Send less.")
+	if c.Request.ContentLength > maxBody {
+		return nil, tooLarge
+	}
 	if encoding := c.GetHeader("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, fanfare.Errorf(fanfare.CodeUnsupportedMedia, "Send the body without Content-Encoding.")
 	}
 	// Not every writer can set a deadline (in tests, for one); then there is none.
 	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, fanfare.Errorf(fanfare.CodeTooLarge, "The body is larger than 1 MiB. Send less.")
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return nil, tooLarge
 	}
 	if err != nil {
 		return nil, fanfare.Errorf(fanfare.CodeInvalidRequest, "The body did not arrive whole. Send it again.").WithCause(err)
@@ -83,6 +94,8 @@ func checkJSON(body []byte) error {
 			return badJSON("The body is nested deeper than 64 levels.")
 		case token.Kind() == '"' && strings.ContainsRune(token.String(), 0):
 			return badJSON("The body contains NUL characters. Remove them.")
+		case token.Kind() == '0' && !isReasonable(token.String()):
+			return badJSON("The body contains a number that is too large, too small or too long.")
 		}
 		if decoder.StackDepth() == 0 {
 			values++
@@ -91,6 +104,14 @@ func checkJSON(body []byte) error {
 			return badJSON("The body has something after its JSON value.")
 		}
 	}
+}
+
+// isReasonable tells a number that fits a double (RFC 7493, 2.2), so that
+// whoever reads it later can.
+func isReasonable(number string) bool {
+	n, err := strconv.ParseFloat(number, 64)
+	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
+	return err == nil && len(number) <= maxNumber && (n != 0 || !strings.ContainsAny(mantissa, "123456789"))
 }
 
 func badJSON(message string) *fanfare.Error {

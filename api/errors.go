@@ -128,6 +128,8 @@ var useOurErrors = sync.OnceFunc(func() {
 func refusal(ctx context.Context, status int, message string, errs ...error) *ErrorBody {
 	code := fanfare.CodeInvalidRequest
 	switch status {
+	case http.StatusNotFound:
+		return bodyOf(ctx, fanfare.Errorf(fanfare.CodeNotFound, "There is nothing here with that id, or it is not yours."))
 	case http.StatusRequestEntityTooLarge:
 		code = fanfare.CodeTooLarge
 	case http.StatusUnsupportedMediaType:
@@ -136,34 +138,9 @@ func refusal(ctx context.Context, status int, message string, errs ...error) *Er
 		code, message = fanfare.CodeInternal, "Something went wrong on our side."
 	}
 	e := fanfare.Errorf(code, "The request was refused: %s.", strings.TrimSuffix(message, "."))
-	if code == fanfare.CodeInvalidRequest && len(errs) > 0 {
-		e.Fields = fieldErrors(errs)
-		e.Message = "The request was refused: " + e.Fields[0].Field + " " + e.Fields[0].Message + "."
+	if code == fanfare.CodeInvalidRequest {
+		e.Fields = fieldErrors(message, errs)
+		e.Message = "The request was refused: " + e.Fields[0].Field + ": " + e.Fields[0].Message
 	}
 	return bodyOf(ctx, e)
-}
-
-func fieldErrors(errs []error) []fanfare.FieldError {
-	fields := make([]fanfare.FieldError, 0, len(errs))
-	for _, err := range errs {
-		detail, ok := errors.AsType[*huma.ErrorDetail](err)
-		if !ok {
-			fields = append(fields, fanfare.FieldError{Field: "body", Message: "could not be read"})
-			continue
-		}
-		fields = append(fields, fieldError(detail))
-	}
-	return fields
-}
-
-func fieldError(detail *huma.ErrorDetail) fanfare.FieldError {
-	field, message := detail.Location, detail.Message
-	if name, ok := strings.CutPrefix(message, "expected required property "); ok {
-		name, _, _ = strings.Cut(name, " ")
-		field, message = field+"."+name, "is required"
-	}
-	for _, place := range []string{"body.", "query.", "path.", "header."} {
-		field = strings.TrimPrefix(field, place)
-	}
-	return fanfare.FieldError{Field: field, Message: strings.Replace(message, "expected", "must have", 1)}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"fanfare"
 )
 
 type healthStore interface {
@@ -16,9 +18,13 @@ type healthStore interface {
 const (
 	// redisLimit is for a Redis that hangs; the database has its own limit.
 	redisLimit = 500 * time.Millisecond
+	// lookLimit is for the database's connections: many may ask at once.
+	lookLimit = 900 * time.Millisecond
 	// workerSilence is how long no worker may be heard of: a few heartbeats.
 	workerSilence = 10 * time.Second
 )
+
+const uncached = "no-cache, no-store, must-revalidate"
 
 // Health is how the service is.
 type Health struct {
@@ -40,7 +46,8 @@ type Services struct {
 type healthOutput struct {
 	Status       int
 	CacheControl string `header:"Cache-Control"`
-	ResponseTime string `header:"X-Response-Time"`
+	ResponseTime string `header:"X-Response-Time" doc:"Such as 3ms"`
+	RetryAfter   string `header:"Retry-After" doc:"Seconds; only with 503"`
 	Body         Health
 }
 
@@ -48,14 +55,14 @@ func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error)
 	started := time.Now()
 	services := s.look(ctx)
 	services.OpenAI = s.config.AI
-	out := &healthOutput{Status: http.StatusOK, CacheControl: "no-cache, no-store, must-revalidate"}
+	out := &healthOutput{Status: http.StatusOK, CacheControl: uncached}
 	out.Body = Health{
 		Status: "healthy", Timestamp: time.Now().UTC(), Uptime: time.Since(s.started).Seconds(),
 		Services: services, Version: s.config.Version,
 	}
 	switch {
 	case services.Database == "down":
-		out.Status, out.Body.Status = http.StatusServiceUnavailable, "unhealthy"
+		out.Status, out.Body.Status, out.RetryAfter = http.StatusServiceUnavailable, "unhealthy", unreadyRetry
 	case services.Redis == "down", services.Worker == "down", services.OpenAI == "not configured":
 		out.Body.Status = "degraded"
 	}
@@ -66,6 +73,8 @@ func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error)
 // look asks all services at once, so that one which hangs takes no longer than
 // its own limit.
 func (s *Server) look(ctx context.Context) Services {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
 	services := Services{Database: "down", Redis: "down", Worker: "down"}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -89,35 +98,50 @@ func (s *Server) look(ctx context.Context) Services {
 	return services
 }
 
-type readyOutput struct {
-	Status int
-	Body   struct {
-		Ready bool   `json:"ready"`
-		Error string `json:"error,omitempty"`
-	}
+// Readiness says whether to send requests here.
+type Readiness struct {
+	Ready     bool   `json:"ready"`
+	Error     string `json:"error,omitempty" doc:"Why not"`
+	Code      string `json:"code,omitempty"`
+	RequestID string `json:"requestId,omitempty"`
 }
 
+type readyOutput struct {
+	Status       int
+	CacheControl string `header:"Cache-Control"`
+	RetryAfter   string `header:"Retry-After" doc:"Seconds; only with 503"`
+	Body         Readiness
+}
+
+// unreadyRetry is when to ask again, in seconds.
+const unreadyRetry = "2"
+
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
-	out := &readyOutput{Status: http.StatusOK}
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	out := &readyOutput{Status: http.StatusOK, CacheControl: uncached, Body: Readiness{Ready: true}}
 	switch {
 	case s.isDraining():
-		out.Status, out.Body.Error = http.StatusServiceUnavailable, "Shutting down"
-	case s.Store.Ping(ctx) != nil:
-		out.Status, out.Body.Error = http.StatusServiceUnavailable, "Database not ready"
+		out.Body = Readiness{Error: "Shutting down"}
+	case s.Store.Ping(limited) != nil:
+		out.Body = Readiness{Error: "Database not ready"}
 	default:
-		out.Body.Ready = true
+		return out, nil
 	}
+	out.Status, out.RetryAfter = http.StatusServiceUnavailable, unreadyRetry
+	out.Body.Code, out.Body.RequestID = fanfare.CodeUnavailable, requestFrom(ctx).id
 	return out, nil
 }
 
 type liveOutput struct {
-	Body struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         struct {
 		Alive bool `json:"alive"`
 	}
 }
 
 func (s *Server) live(context.Context, *struct{}) (*liveOutput, error) {
-	out := &liveOutput{}
+	out := &liveOutput{CacheControl: uncached}
 	out.Body.Alive = true
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"fanfare"
 )
@@ -30,8 +31,8 @@ type created struct {
 // repeats the request.
 func (s *Server) once(ctx context.Context, create func(ctx context.Context) (created, error)) (created, error) {
 	r := requestFrom(ctx)
-	if len([]rune(r.key)) > idempotencyKeyMax {
-		return created{}, fanfare.Invalid("Idempotency-Key", "must have at most %d characters", idempotencyKeyMax)
+	if utf8.RuneCountInString(r.key) > idempotencyKeyMax || !isText(r.key) {
+		return created{}, fanfare.Invalid("Idempotency-Key", "must be text of at most %d characters", idempotencyKeyMax)
 	}
 	var answer created
 	err := s.Store.Atomic(ctx, func(ctx context.Context) (err error) {
@@ -56,7 +57,7 @@ func (s *Server) replayOr(ctx context.Context, r *request, create func(ctx conte
 		UserID: r.identity.User.ID, Method: r.method, Path: r.path, Key: r.key, BodyDigest: r.bodyDigest,
 	}
 	if key.BodyDigest == nil {
-		key.BodyDigest = []byte{}
+		key.BodyDigest = []byte{} // no body
 	}
 	stored, err := s.Store.Replay(ctx, key)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fanfare"
+	"fanfare/jobs"
 )
 
 type jobStore interface {
@@ -18,6 +19,7 @@ type jobStore interface {
 	Jobs(ctx context.Context, userID string, filter fanfare.JobFilter, page fanfare.Page) ([]fanfare.Job, error)
 	UnfinishedJobs(ctx context.Context, userID string, limit int) (int, error)
 	Submit(ctx context.Context, job fanfare.NewJob) (fanfare.Job, error)
+	// Cancel returns the jobs that it made a difference to.
 	Cancel(ctx context.Context, userID string, ids ...string) ([]fanfare.Job, error)
 	Retry(ctx context.Context, userID, id string) (fanfare.Job, error)
 	LiveJobs(ctx context.Context, userID, campaignID string) ([]string, error)
@@ -28,7 +30,7 @@ type Job struct {
 	ID              string            `json:"id"`
 	Object          string            `json:"object" enum:"job"`
 	Kind            string            `json:"kind" example:"campaign.generate"`
-	Status          fanfare.JobStatus `json:"status" enum:"scheduled,queued,running,retrying,succeeded,failed,canceled,expired"`
+	Status          fanfare.JobStatus `json:"status"`
 	Done            bool              `json:"done" doc:"Whether it is over; then exactly one of result and error is set"`
 	CampaignID      *string           `json:"campaignId"`
 	Progress        fanfare.Progress  `json:"progress"`
@@ -75,7 +77,7 @@ type listJobsInput struct {
 	PageInput
 	Status     string `query:"status" enum:"scheduled,queued,running,retrying,succeeded,failed,canceled,expired"`
 	Kind       string `query:"kind" maxLength:"100"`
-	CampaignID string `query:"campaignId" maxLength:"100"`
+	CampaignID string `query:"campaignId" format:"uuid"`
 }
 
 func (s *Server) listJobs(ctx context.Context, in *listJobsInput) (*listOutput[Job], error) {
@@ -83,13 +85,16 @@ func (s *Server) listJobs(ctx context.Context, in *listJobsInput) (*listOutput[J
 	if err != nil {
 		return nil, err
 	}
+	if _, known := jobs.Lookup(in.Kind); in.Kind != "" && !known {
+		return nil, fanfare.Invalid("kind", "must be one of %s", strings.Join(jobs.Names(), ", "))
+	}
 	filter := fanfare.JobFilter{Status: fanfare.JobStatus(in.Status), Kind: in.Kind, CampaignID: in.CampaignID}
-	jobs, err := s.Store.Jobs(ctx, user(ctx).ID, filter, page)
+	found, err := s.Store.Jobs(ctx, user(ctx).ID, filter, page)
 	if err != nil {
 		return nil, err
 	}
-	views := make([]Job, len(jobs))
-	for i, job := range jobs {
+	views := make([]Job, len(found))
+	for i, job := range found {
 		views[i] = viewJob(job)
 	}
 	filters := url.Values{"status": {in.Status}, "kind": {in.Kind}, "campaignId": {in.CampaignID}}
@@ -130,9 +135,7 @@ func (s *Server) getJob(ctx context.Context, in *getJobInput) (*getJobOutput, er
 		return out, nil
 	}
 	if !job.Status.Done() {
-		if out.RetryAfter, err = s.pollPace(ctx); err != nil {
-			return nil, err
-		}
+		out.RetryAfter = s.pollPace(ctx)
 	}
 	view := viewJob(job)
 	out.Body = &view
@@ -152,20 +155,20 @@ func matches(ifNoneMatch, etag string) bool {
 
 // pollPace is how many seconds a client should wait between looks at a job:
 // one, and more when the user has so many unfinished jobs that looking at each
-// at that pace would meet the limit.
-func (s *Server) pollPace(ctx context.Context) (string, error) {
+// at that pace would meet the limit. It is advice, so no reason to fail.
+func (s *Server) pollPace(ctx context.Context) string {
 	rate := s.config.Limits.Poll
 	unfinished, err := s.Store.UnfinishedJobs(ctx, user(ctx).ID, paceJobs)
 	if err != nil {
-		return "", err
+		s.Logger.WarnContext(ctx, "unfinished jobs could not be counted", "error", err)
 	}
 	allowed := paceShare * float64(rate.Count) / rate.Window.Seconds() // looks a second
-	return strconv.Itoa(max(1, int(float64(unfinished)/allowed)+1)), nil
+	return strconv.Itoa(int(float64(unfinished)/allowed) + 1)
 }
 
 const (
-	paceJobs  = 1000 // as many unfinished jobs are counted at most
-	paceShare = 0.9  // of the limit, so that a client's jitter does not meet it
+	paceJobs  = 10_000 // as many unfinished jobs are counted at most
+	paceShare = 0.9    // of the limit, so that a client's jitter does not meet it
 )
 
 // JobAnswer is the answer about one job.
@@ -185,35 +188,36 @@ func (s *Server) cancelJob(ctx context.Context, in *IDInput) (*jobOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.cancel(ctx, job.ID); err != nil {
+	var canceled []fanfare.Job
+	err = s.Store.Atomic(ctx, func(ctx context.Context) (err error) {
+		canceled, err = s.cancel(ctx, job.ID)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
+	s.Hub.Publish(ctx, canceled...)
 	if job, err = s.Store.Job(ctx, user(ctx).ID, in.ID); err != nil {
 		return nil, err
 	}
 	return &jobOutput{Status: http.StatusOK, Body: JobAnswer{Job: viewJob(job)}}, nil
 }
 
-// cancel cancels the user's jobs and leaves an audit record for each that it
-// made a difference to.
-func (s *Server) cancel(ctx context.Context, ids ...string) error {
-	var canceled []fanfare.Job
-	err := s.Store.Atomic(ctx, func(ctx context.Context) (err error) {
-		if canceled, err = s.Store.Cancel(ctx, user(ctx).ID, ids...); err != nil {
-			return err
-		}
-		for _, job := range canceled {
-			record := audited(ctx, fanfare.ActionJobCancel, job.ID, map[string]any{"kind": job.Kind})
-			if err := s.Store.Audit(ctx, record); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		s.Hub.Publish(ctx, canceled...)
+// cancel cancels the user's jobs, in a transaction of the caller, and leaves an
+// audit record for each that it made a difference to. These are returned, to
+// be published after the commit: a hint that comes before it is a lost one.
+func (s *Server) cancel(ctx context.Context, ids ...string) ([]fanfare.Job, error) {
+	canceled, err := s.Store.Cancel(ctx, user(ctx).ID, ids...)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	for _, job := range canceled {
+		record := audited(ctx, fanfare.ActionJobCancel, job.ID, map[string]any{"kind": job.Kind})
+		if err := s.Store.Audit(ctx, record); err != nil {
+			return nil, err
+		}
+	}
+	return canceled, nil
 }
 
 type retryJobInput struct {
@@ -233,11 +237,7 @@ func (s *Server) retryJob(ctx context.Context, in *retryJobInput) (*jobOutput, e
 	if err != nil {
 		return nil, err
 	}
-	pace, err := s.pollPace(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &jobOutput{Status: answer.status, Location: answer.location, RetryAfter: pace, Body: answer.body}, nil
+	return &jobOutput{Status: answer.status, Location: answer.location, RetryAfter: s.pollPace(ctx), Body: answer.body}, nil
 }
 
 // accepted is the answer to a POST that started a job.

@@ -3,9 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"fanfare"
 )
@@ -14,11 +12,6 @@ type keyStore interface {
 	CreateAPIKey(ctx context.Context, userID, name string, digest []byte) (fanfare.APIKey, error)
 	APIKeys(ctx context.Context, userID string, page fanfare.Page) ([]fanfare.APIKey, error)
 	DeleteAPIKey(ctx context.Context, userID, id string) error
-}
-
-// IDInput names one thing by its id.
-type IDInput struct {
-	ID string `path:"id" doc:"A UUID"`
 }
 
 func (s *Server) listKeys(ctx context.Context, in *PageInput) (*listOutput[fanfare.APIKey], error) {
@@ -56,9 +49,9 @@ type createKeyOutput struct {
 }
 
 func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {
-	name := strings.TrimSpace(in.Body.Name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > 100 {
-		return nil, fanfare.Invalid("name", "must have 1 to 100 characters")
+	name, err := label("name", in.Body.Name, 1)
+	if err != nil {
+		return nil, err
 	}
 	answer, err := s.once(ctx, func(ctx context.Context) (created, error) {
 		secret, digest := s.Tokens.NewKey()
@@ -72,7 +65,10 @@ func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*createKeyO
 		record := audited(ctx, fanfare.ActionKeyCreate, key.ID, nil)
 		return created{status: http.StatusCreated, body: once, keep: shown}, s.Store.Audit(ctx, record)
 	})
-	return &createKeyOutput{Status: answer.status, Body: answer.body}, err
+	if err != nil {
+		return nil, err
+	}
+	return &createKeyOutput{Status: answer.status, Body: answer.body}, nil
 }
 
 func (s *Server) deleteKey(ctx context.Context, in *IDInput) (*struct{}, error) {

@@ -2,11 +2,13 @@ package api
 
 import (
 	"encoding/base64"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofrs/uuid/v5"
 
 	"fanfare"
@@ -71,6 +73,21 @@ func decodeCursor(cursor string) (fanfare.Position, bool) {
 	text, id, _ := strings.Cut(string(raw), " ")
 	createdAt, err := time.Parse(time.RFC3339Nano, text)
 	return fanfare.Position{CreatedAt: createdAt, ID: id}, err == nil && isID(id)
+}
+
+// IDInput names one thing by its id.
+type IDInput struct {
+	ID string `path:"id" doc:"A UUID"`
+}
+
+// Resolve implements huma.Resolver. PostgreSQL would take a UUID in other forms
+// too; audit records name things in one.
+func (in *IDInput) Resolve(huma.Context) []error {
+	in.ID = strings.ToLower(in.ID)
+	if !isID(in.ID) {
+		return []error{&ErrorBody{status: http.StatusNotFound}}
+	}
+	return nil
 }
 
 func isID(s string) bool {

@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -57,19 +61,55 @@ func (s *Server) begin(c *gin.Context) {
 		id = uuid.Must(uuid.NewV7()).String()
 	}
 	c.Header("X-Request-Id", id)
-	c.Header("X-Content-Type-Options", "nosniff")
+	secure(c.Writer.Header())
 	agent := []rune(printable(c.Request.UserAgent()))
 	r := &request{
 		id: id, route: c.FullPath(), method: c.Request.Method, path: c.Request.URL.Path,
 		origin: fanfare.Origin{IPAddress: c.ClientIP(), UserAgent: string(agent[:min(len(agent), userAgentMax)])},
 		header: c.Writer.Header(),
 	}
-	ctx := context.WithValue(c.Request.Context(), requestKey{}, r)
-	c.Request = c.Request.WithContext(fanfare.WithRequestID(ctx, id))
+	ctx := fanfare.WithRequestID(context.WithValue(c.Request.Context(), requestKey{}, r), id)
+	if r.route != "" && !isProbe(r.path) {
+		var done func()
+		ctx, done = s.Reporter.Trace(ctx, "http.server", r.method+" "+r.route)
+		defer done()
+	}
+	c.Request = c.Request.WithContext(ctx)
 	started := time.Now()
 	c.Next()
 	s.logRequest(c, r, time.Since(started))
 }
+
+// secure sets what every answer needs: what it holds is somebody's, is what it
+// says it is, and is no page for others to frame.
+func secure(header http.Header) {
+	header.Set("Cache-Control", "private, no-cache")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+}
+
+// readAddress refuses a path or query that is no text: it names nothing.
+func (s *Server) readAddress(c *gin.Context) {
+	if !isText(c.Request.URL.Path) {
+		s.fail(c, errNoRoute())
+		return
+	}
+	query, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		s.fail(c, fanfare.Invalid("query", "is not encoded as a query must be"))
+		return
+	}
+	for name, values := range query {
+		if !isText(name) || slices.ContainsFunc(values, func(v string) bool { return !isText(v) }) {
+			s.fail(c, fanfare.Invalid("query", "must be text, without NUL characters"))
+			return
+		}
+	}
+}
+
+// isText reports whether PostgreSQL takes a string as text.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 func (s *Server) logRequest(c *gin.Context, r *request, took time.Duration) {
 	level := slog.LevelInfo

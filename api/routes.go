@@ -18,28 +18,37 @@ Send ` + "`Idempotency-Key`" + ` with each POST that creates something: a repeat
 // routes is every typed route, one line each.
 func (s *Server) routes() {
 	route(s, spec{"register", POST, "/api/auth/register", "Register", "Auth", public, limitAuth, http.StatusCreated}, s.register)
-	route(s, spec{"login", POST, "/api/auth/login", "Sign in", "Auth", public, limitAuth, http.StatusOK}, s.login)
+	route(s, spec{"login", POST, "/api/auth/login", "Sign in", "Auth", public, limitAuth, http.StatusOK}, s.login,
+		mayFail(http.StatusUnauthorized))
 	route(s, spec{"session", GET, "/api/auth/session", "Who is signed in", "Auth", public, limitAPI, http.StatusOK}, s.session)
 	route(s, spec{"logout", POST, "/api/auth/logout", "Sign out", "Auth", public, limitAPI, http.StatusNoContent}, s.logout)
 
 	route(s, spec{"listKeys", GET, "/api/keys", "List API keys", "API keys", users, limitAPI, http.StatusOK}, s.listKeys)
-	route(s, spec{"createKey", POST, "/api/keys", "Create an API key", "API keys", users, limitAPI, http.StatusCreated}, s.createKey)
+	route(s, spec{"createKey", POST, "/api/keys", "Create an API key", "API keys", users, limitAPI, http.StatusCreated}, s.createKey,
+		answers[NewKey]("201", "Created"))
 	route(s, spec{"deleteKey", DELETE, "/api/keys/{id}", "Revoke an API key", "API keys", users, limitAPI, http.StatusNoContent}, s.deleteKey)
 
 	route(s, spec{"submitCampaign", POST, "/api/campaign", "Generate a campaign", "Campaigns", users, limitAI, http.StatusAccepted}, s.submitCampaign,
 		answers[Submitted]("202", "Accepted: the job is on disk and will be done"),
-		answers[Generated]("200", "With Prefer: wait, the result itself"))
+		answers[Generated]("200", "With Prefer: wait, the result itself"),
+		mayFail(http.StatusNotFound))
 	route(s, spec{"listCampaigns", GET, "/api/campaign", "List campaigns", "Campaigns", users, limitAPI, http.StatusOK}, s.listCampaigns)
 	route(s, spec{"getCampaign", GET, "/api/campaign/{id}", "Read a campaign", "Campaigns", users, limitAPI, http.StatusOK}, s.getCampaign)
 	route(s, spec{"patchCampaign", PATCH, "/api/campaign/{id}", "Edit a campaign", "Campaigns", users, limitAPI, http.StatusOK}, s.patchCampaign,
-		takes[campaignEdit]("application/merge-patch+json", "application/json"))
+		takes[campaignEdit]("application/merge-patch+json", "application/json"),
+		mayFail(http.StatusConflict))
 	route(s, spec{"deleteCampaign", DELETE, "/api/campaign/{id}", "Delete a campaign", "Campaigns", users, limitAPI, http.StatusNoContent}, s.deleteCampaign)
 
 	route(s, spec{"listJobs", GET, "/api/jobs", "List jobs", "Jobs", users, limitPoll, http.StatusOK}, s.listJobs)
 	route(s, spec{"getJob", GET, "/api/jobs/{id}", "Read a job", "Jobs", users, limitPoll, http.StatusOK}, s.getJob,
 		answers[struct{}]("304", "It has not changed since If-None-Match"))
-	route(s, spec{"cancelJob", POST, "/api/jobs/{id}/cancel", "Cancel a job", "Jobs", users, limitAPI, http.StatusOK}, s.cancelJob)
-	route(s, spec{"retryJob", POST, "/api/jobs/{id}/retry", "Try a job again", "Jobs", users, limitAI, http.StatusAccepted}, s.retryJob)
+	route(s, spec{"cancelJob", POST, "/api/jobs/{id}/cancel", "Cancel a job", "Jobs", users, limitAPI, http.StatusOK}, s.cancelJob,
+		answers[JobAnswer]("200", "The job as it stands: a running one stops within seconds"))
+	route(s, spec{"retryJob", POST, "/api/jobs/{id}/retry", "Try a job again", "Jobs", users, limitAI, http.StatusAccepted}, s.retryJob,
+		answers[JobAnswer]("202", "Accepted: a new job with retryOf"))
+
+	route(s, spec{"jobEvents", GET, "/api/jobs/{id}/events", "Watch a job", "Streams", users, unlimited, http.StatusOK}, s.jobEvents)
+	route(s, spec{"events", GET, "/api/events", "Watch all jobs", "Streams", users, unlimited, http.StatusOK}, s.userEvents)
 
 	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", public, unlimited, http.StatusOK}, s.health)
 	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", public, unlimited, http.StatusOK}, s.ready)
@@ -67,7 +76,11 @@ type spec struct {
 	status       int
 }
 
-const specKey = "spec"
+// What an operation's metadata hold.
+const (
+	specKey    = "spec"
+	mayFailKey = "mayFail"
+)
 
 // specOf is the line of the route that a request has met.
 func specOf(ctx huma.Context) spec {
@@ -111,13 +124,21 @@ func answers[T any](status, description string) func(*huma.Operation, huma.Regis
 	}
 }
 
-// takes documents a body that a handler reads raw.
+// mayFail documents errors beside those that every route of its sort has.
+func mayFail(statuses ...int) func(*huma.Operation, huma.Registry) {
+	return func(operation *huma.Operation, _ huma.Registry) {
+		operation.Metadata[mayFailKey] = statuses // huma's own list would add a 422 to each
+	}
+}
+
+// takes documents a body that a handler reads raw, and checks itself.
 func takes[T any](mediaTypes ...string) func(*huma.Operation, huma.Registry) {
 	return func(operation *huma.Operation, registry huma.Registry) {
 		content := map[string]*huma.MediaType{}
 		for _, mediaType := range mediaTypes {
 			content[mediaType] = &huma.MediaType{Schema: registry.Schema(reflect.TypeFor[T](), true, "")}
 		}
+		operation.SkipValidateBody = true
 		operation.RequestBody = &huma.RequestBody{Required: true, Content: content}
 	}
 }

@@ -31,6 +31,8 @@ type Store interface {
 	keyStore
 	campaignStore
 	jobStore
+	eventStore
+	credentialStore
 	healthStore
 }
 
@@ -44,6 +46,10 @@ type Hub interface {
 	Publish(ctx context.Context, jobs ...fanfare.Job)
 	// Listen signals after each change of a job; signals may be lost.
 	Listen(jobID string) (signal <-chan struct{}, stop func())
+	// Watch is Listen with the job's texts as they are written.
+	Watch(jobID string) (signal <-chan struct{}, texts <-chan fanfare.TextDelta, stop func())
+	// ListenUser signals after each change of any of a user's jobs.
+	ListenUser(userID string) (signal <-chan struct{}, stop func())
 }
 
 // Limiter decides on rate limits.
@@ -75,6 +81,7 @@ type Deps struct {
 	Store     Store
 	Queue     Queue
 	Hub       Hub
+	Texts     Texts
 	Limiter   Limiter
 	Cleaner   Cleaner
 	Passwords Passwords
@@ -92,13 +99,14 @@ type Server struct {
 	engine   *gin.Engine
 	api      huma.API
 	started  time.Time
+	warden   warden
 	draining chan struct{} // closed when the process is about to stop
 	drain    sync.Once
 }
 
 // New builds the server with all its routes.
 func New(config Config, deps Deps) (*Server, error) {
-	s := &Server{Deps: deps, config: config, started: time.Now(), draining: make(chan struct{})}
+	s := &Server{Deps: deps, config: config, started: time.Now(), draining: make(chan struct{}), warden: warden{streams: map[*watched]struct{}{}}}
 	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()
 	s.engine.HandleMethodNotAllowed = true
@@ -106,12 +114,13 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err := s.engine.SetTrustedProxies(prefixes(config.TrustedProxies)); err != nil {
 		return nil, err
 	}
-	s.engine.Use(s.begin, s.recover, s.cors(), s.sameOrigin(), s.readBody)
+	s.engine.Use(s.begin, s.recover, s.cors(), s.sameOrigin(), s.readAddress)
 	s.engine.NoRoute(func(c *gin.Context) { s.fail(c, errNoRoute()) })
 	s.engine.NoMethod(func(c *gin.Context) { s.fail(c, errNoMethod(c.Request.Method)) })
 	s.api = humagin.New(s.engine, s.humaConfig())
-	s.api.UseMiddleware(s.authenticate, s.limit)
+	s.api.UseMiddleware(s.authenticate, s.limit, s.readBody)
 	s.routes()
+	allowNull(s.api.OpenAPI().Components.Schemas)
 	return s, nil
 }
 
@@ -122,6 +131,8 @@ func (s *Server) humaConfig() huma.Config {
 	config.OpenAPIPath = "/api/openapi"
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
 	config.AllowAdditionalPropertiesByDefault = true
+	config.OnAddOperation = append(config.OnAddOperation, document)
+	describeTypes(config.Components.Schemas)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key from POST /api/keys"},
 		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "Set by POST /api/auth/login"},

@@ -2,7 +2,7 @@ package api
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxWait = 25 * time.Second
+	maxWait = 25 // seconds
 	// lookEvery bounds what a lost signal costs somebody who waits.
 	lookEvery = time.Second
 	// carryLimit is how long an answer waits for a Redis that hangs.
@@ -27,11 +27,12 @@ func preferredWait(prefer string) (time.Duration, bool) {
 		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
 			continue
 		}
-		seconds, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
-		if err != nil || seconds < 0 {
+		value, _, _ = strings.Cut(value, ";")
+		seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 64)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return 0, false
 		}
-		return min(time.Duration(min(seconds, 3600))*time.Second, maxWait), true
+		return time.Duration(min(seconds, maxWait)) * time.Second, true
 	}
 	return 0, false
 }
@@ -72,28 +73,30 @@ type submitOutput struct {
 	Body              any
 }
 
-// answerSubmission waits for the job if the client prefers that. asItStands
-// makes the body of a 202 of a job that is not over, or ended without a result.
-func (s *Server) answerSubmission(ctx context.Context, answer created, prefer string, asItStands func(fanfare.Job) (any, error)) (*submitOutput, error) {
-	pace, err := s.pollPace(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := &submitOutput{Status: answer.status, Location: answer.location, RetryAfter: pace, Body: answer.body}
+// answerSubmission answers for what is accepted already, so it can't fail: what
+// goes wrong while it waits for the job leaves the 202. asItStands makes the
+// body for a job that is not over, or ended without a result.
+func (s *Server) answerSubmission(ctx context.Context, answer created, prefer string, asItStands func(fanfare.Job) (any, error)) *submitOutput {
+	out := &submitOutput{Status: answer.status, Location: answer.location, RetryAfter: s.pollPace(ctx), Body: answer.body}
 	wait, asked := preferredWait(prefer)
 	if !asked {
-		return out, nil
+		return out
 	}
 	id := strings.TrimPrefix(answer.location, jobURL(""))
 	job, err := s.await(ctx, fanfare.Job{ID: id, UserID: user(ctx).ID}, wait)
+	if err == nil && job.Status == fanfare.JobSucceeded {
+		out.Status, out.RetryAfter, out.PreferenceApplied = http.StatusOK, "", "wait"
+		out.Body = job.Result
+		return out
+	}
+	var body any
+	if err == nil {
+		body, err = asItStands(job)
+	}
 	if err != nil {
-		return nil, err
+		s.Logger.WarnContext(ctx, "an accepted job could not be waited for", "jobId", id, "error", err)
+		return out
 	}
-	out.PreferenceApplied = "wait"
-	if job.Status == fanfare.JobSucceeded {
-		out.Status, out.RetryAfter, out.Body = http.StatusOK, "", json.RawMessage(job.Result)
-		return out, nil
-	}
-	out.Body, err = asItStands(job)
-	return out, err
+	out.PreferenceApplied, out.Body = "wait", body
+	return out
 }

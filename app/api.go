@@ -13,6 +13,7 @@ import (
 	"fanfare/api"
 	"fanfare/auth"
 	"fanfare/config"
+	"fanfare/events"
 	"fanfare/ratelimit"
 )
 
@@ -47,6 +48,8 @@ func (p Process) serveAPI(ctx context.Context, listener net.Listener) error {
 	defer stopHub()
 	var g errgroup.Group
 	g.Go(func() error { parts.hub.Run(hubCtx); return nil })
+	g.Go(func() error { parts.hub.Poll(hubCtx, parts.store.Versions); return nil })
+	g.Go(func() error { handler.Run(hubCtx); return nil })
 	g.Go(func() error {
 		parts.logger.InfoContext(ctx, "the API is ready", "addr", listener.Addr().String())
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -87,6 +90,7 @@ func (p *parts) apiServer() (*api.Server, error) {
 		Store:     p.store,
 		Queue:     p.queue,
 		Hub:       p.hub,
+		Texts:     events.NewTexts(p.redis, p.logger),
 		Limiter:   ratelimit.New(p.redis, secrets.Derive("rate limits")),
 		Cleaner:   cleaner{},
 		Passwords: auth.NewHasher(),

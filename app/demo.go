@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"fanfare"
 )
@@ -15,9 +14,6 @@ import (
 const (
 	demoName  = "Demo"
 	demoEmail = "demo@fanfare.example"
-	// demoPace is how often the demo looks at its job; the API's own advice,
-	// Retry-After, is never less than a second.
-	demoPace = time.Second
 )
 
 // Demo is one real trip through everything: a brief becomes content for each
@@ -118,35 +114,40 @@ type demoJob struct {
 	Error *fanfare.JobError
 }
 
-// watch prints each change of the job until it is over.
+// demoEvent is any event of a job's stream.
+type demoEvent struct {
+	Type    string
+	Job     *demoJob                              // of all but job.delta
+	Partial map[fanfare.Channel]map[string]string // of job.snapshot
+	Channel fanfare.Channel                       // of job.delta, as what follows
+	Field   string
+	Text    string
+}
+
+// watch shows the job's stream until it is over: the words as they come, in a
+// terminal; its steps line by line elsewhere.
 func (d *Dev) watch(ctx context.Context, api *client, job demoJob) (demoJob, error) {
-	shown := ""
-	for {
-		line := "  " + job.Status
-		if job.Progress.Total > 0 {
-			line += fmt.Sprintf(", %d of %d steps done, last: %s", job.Progress.Completed, job.Progress.Total, job.Progress.Step)
-		}
-		if job.Attempt > 1 {
-			line += fmt.Sprintf(" (attempt %d)", job.Attempt)
-		}
-		if line != shown {
-			d.say("%s", line)
-			shown = line
-		}
-		if job.Done {
-			return job, nil
-		}
-		select {
-		case <-ctx.Done():
-			return job, ctx.Err()
-		case <-time.After(demoPace):
-		}
-		id := job.ID
-		job = demoJob{}
-		if err := api.do(ctx, http.MethodGet, "/api/jobs/"+id, nil, &job); err != nil {
+	var view view = &lines{out: d.Out}
+	if width, height, ok := terminal(d.Out); ok {
+		view = newScreen(d.Out, width, height)
+	}
+	defer view.close()
+	after := ""
+	for !job.Done {
+		err := api.stream(ctx, "/api/jobs/"+job.ID+"/events", after, func(id string, event demoEvent) {
+			if id != "" {
+				after = id
+			}
+			if event.Job != nil {
+				job = *event.Job
+			}
+			view.show(event)
+		})
+		if err != nil {
 			return job, err
 		}
 	}
+	return job, nil
 }
 
 func (d *Dev) show(job demoJob) error {

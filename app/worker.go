@@ -9,6 +9,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"fanfare/ai"
+	"fanfare/events"
 	"fanfare/jobs"
 	"fanfare/queue"
 	"fanfare/worker"
@@ -41,6 +42,7 @@ func (p Process) Worker(ctx context.Context) error {
 	}
 	parts.logger.InfoContext(ctx, "the worker is ready", "queues", jobs.Queues(), "concurrency", p.Config.WorkerConcurrency)
 	<-ctx.Done()
+	parts.logger.InfoContext(ctx, "draining: running jobs may finish", "within", p.Config.ShutdownTimeout.String())
 	parts.drain(ctx, w, servers)
 	return nil
 }
@@ -69,6 +71,7 @@ func (p *parts) newWorker() *worker.Worker {
 			PriceInput: p.Config.AI.PriceInput, PriceOutput: p.Config.AI.PriceOutput,
 		}),
 		Campaigns: p.store,
+		Texts:     events.NewTexts(p.redis, p.logger),
 	}
 	return worker.New(worker.Config{
 		ID:        workerID(),

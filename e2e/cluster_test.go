@@ -159,6 +159,20 @@ func (c *cluster) newUser(email string) string {
 	return key.Key
 }
 
+func (c *cluster) get(base, path string) (*http.Response, string) {
+	c.t.Helper()
+	response, err := http.Get(base + path)
+	if err != nil {
+		c.t.Fatalf("GET %s: %v", path, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Fatalf("GET %s: %v", path, err)
+	}
+	return response, string(body)
+}
+
 // post sends JSON and decodes the answer of a success into out.
 func (c *cluster) post(base, path string, header http.Header, in, out any) *http.Response {
 	c.t.Helper()

@@ -84,3 +84,9 @@ func (p *process) terminate(within time.Duration) int {
 		return -1
 	}
 }
+
+// logged reports whether the process has logged a text.
+func (p *process) logged(text string) bool {
+	raw, err := os.ReadFile(p.log)
+	return err == nil && strings.Contains(string(raw), text)
+}

@@ -1,0 +1,161 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"fanfare/internal/apitest"
+)
+
+func TestCrossOrigin(t *testing.T) {
+	a := apitest.New(t, func(s *apitest.Setup) {
+		s.Config.AllowedOrigins = []string{"https://app.example"}
+		s.Config.PublicURL = "https://fanfare.example/base"
+	})
+	key := a.User(t, "ada@example.com")
+	cookie := a.SignedIn(t, key)
+	name := `{"name": "k"}`
+	foreign, allowed := "Origin: https://evil.example", "Origin: https://app.example"
+	run(t, cookie, []scenario{
+		{name: "a program", line: "POST /api/keys", body: name, status: 201},
+		{name: "foreign", line: "POST /api/keys", body: name, headers: []string{foreign}, status: 403, code: "forbidden"},
+		{name: "foreign, as fetch says", line: "POST /api/keys", body: name, headers: []string{"Sec-Fetch-Site: cross-site"}, status: 403, code: "forbidden"},
+		{name: "of the same site only", line: "POST /api/keys", body: name, headers: []string{"Sec-Fetch-Site: same-site", "Origin: https://other.fanfare.example"}, status: 403, code: "forbidden"},
+		{name: "opaque", line: "POST /api/keys", body: name, headers: []string{"Origin: null"}, status: 403, code: "forbidden"},
+		{name: "alike", line: "POST /api/keys", body: name, headers: []string{allowed + ".evil.example"}, status: 403, code: "forbidden"},
+		{name: "other scheme", line: "POST /api/keys", body: name, headers: []string{"Origin: http://app.example"}, status: 403, code: "forbidden"},
+		{name: "foreign DELETE", line: "DELETE /api/keys/1", headers: []string{foreign}, status: 403, code: "forbidden"},
+		{name: "foreign PATCH", line: "PATCH /api/campaign/1", body: `{}`, headers: []string{foreign}, status: 403, code: "forbidden"},
+		{name: "foreign logout", line: "POST /api/auth/logout", headers: []string{foreign}, status: 403, code: "forbidden"},
+		{name: "foreign login", line: "POST /api/auth/login", body: adaLogin, headers: []string{foreign}, status: 403, code: "forbidden"},
+		{name: "foreign read", line: "GET /api/keys", headers: []string{foreign}, status: 200},
+		{name: "same origin", line: "POST /api/keys", body: name, headers: []string{"Sec-Fetch-Site: same-origin"}, status: 201},
+		{name: "our host", line: "POST /api/keys", body: name, headers: []string{"Origin: " + a.URL}, status: 201},
+		{name: "allowed", line: "POST /api/keys", body: name, headers: []string{allowed, "Sec-Fetch-Site: cross-site"}, status: 201},
+		{name: "public URL", line: "POST /api/keys", body: name, headers: []string{"Origin: https://fanfare.example", "Sec-Fetch-Site: cross-site"}, status: 201},
+	})
+	run(t, key, []scenario{
+		{name: "a key is no ambient authority", line: "POST /api/keys", body: name, headers: []string{foreign, "Sec-Fetch-Site: cross-site"}, status: 201},
+	})
+	run(t, cookie, []scenario{
+		{name: "nor does a wrong one let the cookie in", line: "POST /api/keys", body: name, headers: []string{foreign, "Authorization: Bearer x"}, status: 401, code: "unauthorized"},
+	})
+}
+
+func TestCORS(t *testing.T) {
+	preflight := []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,idempotency-key,prefer"}
+	for name, c := range map[string]struct {
+		origins []string
+		origin  string
+		want    string
+	}{
+		"allowed":      {[]string{"https://app.example"}, "https://app.example", "https://app.example"},
+		"foreign":      {[]string{"https://app.example"}, "https://evil.example", ""},
+		"none allowed": {nil, "https://app.example", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := apitest.New(t, func(s *apitest.Setup) { s.Config.AllowedOrigins = c.origins })
+			client := a.Anonymous().With("Origin: " + c.origin)
+			for _, answer := range []*apitest.Answer{
+				client.Do(t, "GET /api/keys", nil).WantError(t, http.StatusUnauthorized, "unauthorized"),
+				client.Do(t, "GET /nothing", nil).WantError(t, http.StatusNotFound, "not_found"),
+				client.With(preflight...).Do(t, "OPTIONS /api/campaign", nil).Want(t, http.StatusNoContent),
+			} {
+				header(t, answer, "Access-Control-Allow-Origin", c.want)
+				if credentials := answer.Header.Get("Access-Control-Allow-Credentials"); (credentials == "true") != (c.want != "") {
+					t.Errorf("Access-Control-Allow-Credentials: %q", credentials)
+				}
+				if !strings.Contains(strings.Join(answer.Header.Values("Vary"), ","), "Origin") || answer.Header.Get("X-Request-Id") == "" {
+					t.Errorf("headers %v", answer.Header)
+				}
+			}
+		})
+	}
+	a := apitest.New(t, func(s *apitest.Setup) { s.Config.AllowedOrigins = []string{"https://app.example"} })
+	client := a.Anonymous().With("Origin: https://app.example")
+	answer := client.With(preflight...).Do(t, "OPTIONS /api/campaign", nil)
+	header(t, answer, "Access-Control-Allow-Methods", "POST")
+	header(t, answer, "Access-Control-Allow-Headers", "content-type,idempotency-key,prefer")
+	exposed := client.Do(t, "GET /api/keys", nil).Header.Get("Access-Control-Expose-Headers")
+	for _, name := range []string{"Location", "Retry-After", "Etag", "Link", "X-Ratelimit-Remaining", "Idempotent-Replayed", "Preference-Applied"} {
+		if !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
+			t.Errorf("%s is not exposed: %s", name, exposed)
+		}
+	}
+}
+
+// Nobody can do anything with somebody else's things, or tell that they exist.
+func TestWhatBelongsToOthers(t *testing.T) {
+	a := apitest.New(t)
+	owner, stranger := a.User(t, "ada@example.com"), a.User(t, "bob@example.com")
+	revoked := a.User(t, "eve@example.com")
+	a.Exec(t, `DELETE FROM api_keys WHERE user_id = $1`, revoked.UserID)
+	for _, route := range []struct {
+		line string
+		body any
+		own  int
+	}{
+		{"GET /api/jobs/{job}", nil, 200},
+		{"POST /api/jobs/{job}/cancel", nil, 200},
+		{"POST /api/jobs/{job}/retry", nil, 409},
+		{"GET /api/campaign/{campaign}", nil, 200},
+		{"PATCH /api/campaign/{campaign}", `{"goal": "Sell coffee"}`, 409},
+		{"DELETE /api/campaign/{campaign}", nil, 204},
+	} {
+		t.Run(route.line, func(t *testing.T) {
+			job, campaign := submit(t, owner)
+			line := strings.NewReplacer("{job}", job, "{campaign}", campaign).Replace(route.line)
+			a.Anonymous().Do(t, line, route.body).WantError(t, http.StatusUnauthorized, "unauthorized")
+			revoked.Do(t, line, route.body).WantError(t, http.StatusUnauthorized, "unauthorized")
+			stranger.Do(t, line, route.body).WantError(t, http.StatusNotFound, "not_found")
+			owner.Do(t, line, route.body).Want(t, route.own)
+		})
+	}
+	for _, line := range []string{"GET /api/jobs", "GET /api/campaign"} {
+		if answer := stranger.Do(t, line, nil).Want(t, http.StatusOK); strings.TrimSpace(answer.Body) != "[]" {
+			t.Errorf("%s of a stranger: %s", line, answer.Body)
+		}
+		a.Anonymous().Do(t, line, nil).WantError(t, http.StatusUnauthorized, "unauthorized")
+	}
+}
+
+// Every route of the document that asks for somebody refuses nobody and a
+// revoked key, and every one with an id refuses a stranger.
+func TestEveryRouteAsksWho(t *testing.T) {
+	a := apitest.New(t)
+	owner, stranger := a.User(t, "ada@example.com"), a.User(t, "bob@example.com")
+	revoked := a.User(t, "eve@example.com")
+	a.Exec(t, `DELETE FROM api_keys WHERE user_id = $1`, revoked.UserID)
+	job, campaign := submit(t, owner)
+	key := owner.Do(t, "POST /api/keys", `{"name": "k"}`).Want(t, http.StatusCreated).Text("id")
+	ids := map[string]string{"jobs": job, "campaign": campaign, "keys": key}
+
+	asked := 0
+	for path, methods := range openAPI(t, a).Paths {
+		for method, operation := range methods {
+			if len(operation.Security) == 0 {
+				continue
+			}
+			asked++
+			resource := strings.Split(path, "/")[2]
+			line := strings.ToUpper(method) + " " + strings.Replace(path, "{id}", ids[resource], 1)
+			a.Anonymous().Do(t, line, `{}`).WantError(t, http.StatusUnauthorized, "unauthorized")
+			revoked.Do(t, line, `{}`).WantError(t, http.StatusUnauthorized, "unauthorized")
+			if !strings.Contains(path, "{id}") {
+				continue
+			}
+			if ids[resource] == "" {
+				t.Errorf("%s: give this test an id of the owner's", path)
+			}
+			stranger.Do(t, line, `{}`).WantError(t, http.StatusNotFound, "not_found")
+		}
+	}
+	if asked < 12 {
+		t.Errorf("only %d routes ask who it is", asked)
+	}
+	owner.Do(t, "GET /api/jobs/"+job, nil).Want(t, http.StatusOK)
+	if answer := owner.Do(t, "GET /api/campaign/"+campaign, nil).Want(t, http.StatusOK); answer.Text("status") != "generating" {
+		t.Errorf("strangers changed something: %s", answer.Body)
+	}
+}

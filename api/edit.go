@@ -1,0 +1,149 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+
+	"fanfare"
+)
+
+// campaignEdit is the part of a campaign that its owner may change.
+type campaignEdit struct {
+	Goal     string            `json:"goal" doc:"1 to 2,000 characters"`
+	Channels []fanfare.Channel `json:"channels" nullable:"false" minItems:"1"`
+	Content  fanfare.Content   `json:"content"`
+	Audience json.RawMessage   `json:"audience" doc:"An object of up to 64 KiB"`
+	Budget   *fanfare.Money    `json:"budget" doc:"null for none"`
+}
+
+type patchCampaignInput struct {
+	IDInput
+	RawBody []byte
+}
+
+func (s *Server) patchCampaign(ctx context.Context, in *patchCampaignInput) (*campaignOutput, error) {
+	out := &campaignOutput{}
+	err := s.Store.Atomic(ctx, func(ctx context.Context) error {
+		campaign, err := s.Store.CampaignForUpdate(ctx, user(ctx).ID, in.ID)
+		if err != nil {
+			return err
+		}
+		if campaign.Status == fanfare.CampaignGenerating || campaign.Status == fanfare.CampaignLaunching {
+			return fanfare.Errorf(fanfare.CodeCampaignBusy,
+				"The campaign is %s, and would lose your edit. Wait until its job is over, or cancel that first.", campaign.Status)
+		}
+		if err := s.edit(&campaign, in.RawBody); err != nil {
+			return err
+		}
+		if out.Body, err = s.Store.UpdateCampaign(ctx, campaign); err != nil {
+			return err
+		}
+		return s.Store.Audit(ctx, audited(ctx, fanfare.ActionCampaignUpdate, in.ID, nil))
+	})
+	return out, err
+}
+
+// edit merges a patch (RFC 7396) into what may be edited of a campaign.
+func (s *Server) edit(campaign *fanfare.Campaign, patch []byte) error {
+	if !bytes.HasPrefix(bytes.TrimSpace(patch), []byte("{")) {
+		return fanfare.Invalid("body", "must be an object with what is to be changed")
+	}
+	document, err := json.Marshal(campaignEdit{
+		Goal: campaign.Goal, Channels: campaign.Channels, Content: campaign.Content,
+		Audience: campaign.Audience, Budget: campaign.Budget,
+	})
+	if err != nil {
+		return fmt.Errorf("encoding a campaign to be edited: %w", err)
+	}
+	merged, err := jsonpatch.MergePatch(document, patch)
+	if err != nil {
+		return fanfare.Invalid("body", "is no JSON merge patch (RFC 7396)").WithCause(err)
+	}
+	var edited campaignEdit
+	if err := edited.decode(merged); err != nil {
+		return err
+	}
+	if len(campaign.Channels) > 0 && len(edited.Channels) == 0 {
+		return fanfare.Invalid("channels", "must name at least one channel")
+	}
+	if err := edited.check(); err != nil {
+		return err
+	}
+	if raw, err := json.Marshal(edited.Content); err != nil || len(raw) > contentMax {
+		return fanfare.Invalid("content", "must have at most 256 KiB")
+	}
+	if edited.Content.Email != nil {
+		edited.Content.Email.Body = s.Cleaner.CleanHTML(edited.Content.Email.Body)
+	}
+	campaign.Goal, campaign.Channels, campaign.Content = edited.Goal, edited.Channels, edited.Content
+	campaign.Audience, campaign.Budget = edited.Audience, edited.Budget
+	return nil
+}
+
+// decode reads each field by itself, to be able to say which one has a value
+// of the wrong type.
+func (e *campaignEdit) decode(document []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(document, &fields); err != nil {
+		return fmt.Errorf("decoding an edited campaign: %w", err)
+	}
+	for name, dest := range map[string]any{
+		"goal": &e.Goal, "channels": &e.Channels, "content": &e.Content, "audience": &e.Audience, "budget": &e.Budget,
+	} {
+		raw, there := fields[name]
+		if !there {
+			continue
+		}
+		if err := json.Unmarshal(raw, dest); err != nil {
+			return badField(name, err)
+		}
+	}
+	return nil
+}
+
+func badField(name string, err error) error {
+	e, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return fanfare.Invalid(name, notValid)
+	case e.Field != "":
+		name += "." + e.Field
+	}
+	return fanfare.Invalid(name, "can't be a %s", e.Value)
+}
+
+const (
+	goalMax     = 2000
+	audienceMax = 64 << 10
+	contentMax  = 256 << 10
+	budgetMax   = 999_999_999 * fanfare.MoneyUnit
+)
+
+func (e *campaignEdit) check() error {
+	if n := utf8.RuneCountInString(e.Goal); n < 1 || n > goalMax {
+		return fanfare.Invalid("goal", "must have 1 to %d characters", goalMax)
+	}
+	for _, channel := range e.Channels {
+		if !slices.Contains(fanfare.Channels(), channel) {
+			return fanfare.Invalid("channels", "must be some of email, social, ppc, sms")
+		}
+	}
+	e.Channels = distinct(e.Channels)
+	if len(e.Audience) == 0 || string(e.Audience) == "null" {
+		e.Audience = json.RawMessage(`{}`)
+	}
+	if e.Audience[0] != '{' || len(e.Audience) > audienceMax {
+		return fanfare.Invalid("audience", "must be an object of at most 64 KiB")
+	}
+	if e.Budget != nil && (*e.Budget < 0 || *e.Budget > budgetMax || *e.Budget%(fanfare.MoneyUnit/100) != 0) {
+		return fanfare.Invalid("budget", "must be an amount between 0 and 999999999 with at most two decimals")
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package api_test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"fanfare/internal/apitest"
+	"fanfare/internal/testdb"
+)
+
+func TestHealth(t *testing.T) {
+	redis := testdb.OwnRedis(t)
+	a := apitest.New(t, func(s *apitest.Setup) { s.RedisURL = redis.URL() })
+	nobody := a.Anonymous()
+	health := func(status, worker, redis string) {
+		t.Helper()
+		answer := nobody.Do(t, "GET /api/health", nil).Want(t, http.StatusOK)
+		same(t, "fields", answer.Keys(""), []string{"status", "timestamp", "uptime", "services", "version"})
+		same(t, "services", answer.Keys("services"), []string{"database", "redis", "worker", "openai"})
+		for path, want := range map[string]string{
+			"status": status, "version": "test", "services.database": "up", "services.worker": worker,
+			"services.redis": redis, "services.openai": "configured",
+		} {
+			if got := answer.Text(path); got != want {
+				t.Errorf("%s: %s, want %s", path, got, want)
+			}
+		}
+		header(t, answer, "Cache-Control", "no-cache, no-store, must-revalidate")
+		if took := answer.Header.Get("X-Response-Time"); !regexp.MustCompile(`^\d+ms$`).MatchString(took) {
+			t.Errorf("X-Response-Time: %q", took)
+		}
+		if at, err := time.Parse(time.RFC3339, answer.Text("timestamp")); err != nil || time.Since(at) > time.Minute {
+			t.Errorf("timestamp %s, %v", at, err)
+		}
+	}
+	health("degraded", "down", "up")
+	if _, err := a.Store.Heartbeat(t.Context(), "w", nil, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	health("healthy", "up", "up")
+	a.Exec(t, `UPDATE workers SET seen_at = now() - interval '1 minute'`)
+	health("degraded", "down", "up")
+	if err := redis.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	health("degraded", "down", "down")
+	if err := redis.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	health("degraded", "down", "down")
+	nobody.Do(t, "GET /api/health/ready", nil).Want(t, http.StatusOK)
+}
+
+func TestHealthWithoutAModel(t *testing.T) {
+	for ai, want := range map[string]string{"configured": "healthy", "demo": "healthy", "not configured": "degraded"} {
+		a := apitest.New(t, func(s *apitest.Setup) { s.Config.AI = ai })
+		if _, err := a.Store.Heartbeat(t.Context(), "w", nil, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		answer := a.Anonymous().Do(t, "GET /api/health", nil).Want(t, http.StatusOK)
+		if answer.Text("status") != want || answer.Text("services.openai") != ai {
+			t.Errorf("%s: %s", ai, answer.Body)
+		}
+	}
+}
+
+func TestProbes(t *testing.T) {
+	a := apitest.New(t)
+	nobody := a.Anonymous()
+	body := func(line string, status int, want string) {
+		t.Helper()
+		if answer := nobody.Do(t, line, nil).Want(t, status); !strings.Contains(answer.Body, want) {
+			t.Errorf("%s: %s, want %s", line, answer.Body, want)
+		}
+	}
+	for _, base := range []string{"GET /health", "GET /api/health"} {
+		body(base+"/ready", http.StatusOK, `{"ready":true}`)
+		body(base+"/live", http.StatusOK, `{"alive":true}`)
+	}
+	a.API.Drain()
+	a.API.Drain()
+	for _, base := range []string{"GET /health", "GET /api/health"} {
+		body(base+"/ready", http.StatusServiceUnavailable, `"ready":false`)
+		body(base+"/live", http.StatusOK, `{"alive":true}`)
+	}
+	nobody.Do(t, "GET /api/auth/session", nil).Want(t, http.StatusOK) // what still comes is answered
+}

@@ -1,0 +1,237 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fanfare"
+	"fanfare/events"
+	"fanfare/store"
+	"fanfare/telemetry"
+)
+
+const (
+	stalledReaders = 50
+	largeEvents    = 300
+	largeEvent     = 16 << 10 // bytes: all of them are far more than sockets hold
+	deltas         = 50
+	// boundedMemory is what the API may take for all of them: events that are
+	// read at once, as rows and as frames, and as much again for the collector.
+	// Everything that waits for these readers is 250 MB, and twice that so.
+	boundedMemory = 256 << 20
+	// dropped is writeLimit, and time for the sockets to fill.
+	dropped = 20 * time.Second
+)
+
+// Guards: the deadline of a stream's writes (api/sse.go), and that no more is
+// read than is written (api/job_stream.go).
+func TestStalledReaders(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 0)
+	api := c.api()
+	job := c.runByHand()
+	job.steps(largeEvents / 2)
+	readers := make([]*stalledReader, stalledReaders)
+	for i := range readers {
+		readers[i] = c.stall(job.lease.JobID)
+	}
+	before := residentMemory(t, api)
+	job.write(deltas)
+	job.steps(largeEvents / 2)
+	job.finish()
+
+	most := before
+	eventually(t, dropped, "the stalled readers to be dropped", func() bool {
+		most = max(most, residentMemory(t, api))
+		return logCount(api, `/events"`) >= stalledReaders // requests that are over
+	})
+	t.Logf("XX %d MiB before, %d at most", before>>20, most>>20)
+	if most > boundedMemory {
+		t.Errorf("%d stalled readers made the API take %d MiB", stalledReaders, most>>20)
+	}
+	want := c.count(`SELECT sequence FROM jobs WHERE id = $1`, job.lease.JobID)
+	var wg sync.WaitGroup
+	for _, r := range readers {
+		wg.Go(func() { r.resume(t, c.apis[1], want) })
+	}
+	wg.Wait()
+}
+
+// byHand is a job whose worker is the test.
+type byHand struct {
+	t     *testing.T
+	store *store.Store
+	hub   *events.Hub
+	texts *events.Texts
+	lease fanfare.Lease
+	made  int
+}
+
+func (c *cluster) runByHand() *byHand {
+	c.t.Helper()
+	ctx := c.t.Context()
+	db, err := store.Open(ctx, c.services.DatabaseURL(), 2)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = db.Close() })
+	var owner string
+	if err := c.db.QueryRow(`SELECT id FROM users`).Scan(&owner); err != nil {
+		c.t.Fatal(err)
+	}
+	job, err := db.Submit(ctx, fanfare.NewJob{
+		UserID: owner, Kind: "campaign.generate", Queue: "by-hand", MaxAttempts: 1, Expiry: time.Hour, Payload: json.RawMessage(`{}`),
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	lease := fanfare.Lease{JobID: job.ID, Token: store.NewID()}
+	if claimed, err := db.Claim(ctx, "by hand", []fanfare.Lease{lease}, time.Hour); err != nil || len(claimed) != 1 {
+		c.t.Fatalf("claiming the job: %v", err)
+	}
+	logger := telemetry.NewLogger(os.Stderr, slog.LevelError)
+	return &byHand{t: c.t, store: db, hub: events.NewHub(c.redis(), logger), texts: events.NewTexts(c.redis(), logger), lease: lease}
+}
+
+// steps makes so many large events.
+func (j *byHand) steps(n int) {
+	j.t.Helper()
+	for range n {
+		j.made++
+		jobs, err := j.store.RecordSteps(j.t.Context(), []fanfare.StepDone{{
+			Lease: j.lease, Name: strconv.Itoa(j.made), Output: json.RawMessage(`{}`),
+			Progress: fanfare.Progress{Step: strings.Repeat("x", largeEvent), Completed: j.made, Total: largeEvents},
+		}})
+		if err != nil || len(jobs) != 1 {
+			j.t.Fatalf("recording a step: %v", err)
+		}
+		j.hub.Publish(j.t.Context(), jobs...)
+	}
+}
+
+// write has the job's text grow by so many large pieces.
+func (j *byHand) write(n int) {
+	sink, closeTexts := j.texts.Open(j.lease.JobID)
+	defer closeTexts()
+	for range n {
+		sink.Append(fanfare.Email, "body", strings.Repeat("y", 4<<10))
+	}
+}
+
+func (j *byHand) finish() {
+	j.t.Helper()
+	jobs, err := j.store.Finish(j.t.Context(), []fanfare.Outcome{{Lease: j.lease, Status: fanfare.JobSucceeded, Result: json.RawMessage(`{}`)}})
+	if err != nil || len(jobs) != 1 {
+		j.t.Fatalf("finishing the job: %v", err)
+	}
+	j.hub.Publish(j.t.Context(), jobs...)
+}
+
+// stalledReader has asked for a stream and reads nothing of it.
+type stalledReader struct {
+	conn      net.Conn
+	path, key string
+	last      int // sequence of the last event that was read
+}
+
+func (c *cluster) stall(jobID string) *stalledReader {
+	c.t.Helper()
+	r := &stalledReader{path: "/api/jobs/" + jobID + "/events", key: c.key}
+	r.ask(c.t, c.apis[1])
+	c.t.Cleanup(func() { _ = r.conn.Close() })
+	return r
+}
+
+func (r *stalledReader) ask(t *testing.T, base string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.conn = conn
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: fanfare\r\nAuthorization: Bearer %s\r\nLast-Event-ID: %d\r\n\r\n", r.path, r.key, r.last)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// resume reads what the system still has of the stream, and then the rest.
+func (r *stalledReader) resume(t *testing.T, base string, want int) {
+	r.read(t)
+	if _ = r.conn.Close(); r.last >= want {
+		t.Errorf("a reader that stalled has had all %d events: nothing was tested", r.last)
+		return
+	}
+	r.ask(t, base)
+	r.read(t)
+	if r.last != want {
+		t.Errorf("a reader that stalled and resumed saw %d events, want %d", r.last, want)
+	}
+}
+
+// read reads until the stream ends, or is cut off. An event counts once it is
+// whole.
+func (r *stalledReader) read(t *testing.T) {
+	response, err := http.ReadResponse(bufio.NewReader(r.conn), nil)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("a stream did not begin: %v", err)
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 4<<20)
+	id := 0
+	for lines.Scan() {
+		line := lines.Text()
+		if text, ok := strings.CutPrefix(line, "id: "); ok {
+			id, _ = strconv.Atoi(text)
+		}
+		if line != "" || id == 0 {
+			continue
+		}
+		if id != r.last+1 {
+			t.Errorf("event %d came after %d", id, r.last)
+			return
+		}
+		r.last, id = id, 0
+	}
+}
+
+func logCount(p *process, text string) int {
+	raw, _ := os.ReadFile(p.log)
+	return strings.Count(string(raw), text)
+}
+
+// residentMemory is a process's memory in bytes, as ps(1) or proc(5) tell it.
+func residentMemory(t *testing.T, p *process) int {
+	t.Helper()
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	unit := os.Getpagesize()
+	raw, err := os.ReadFile("/proc/" + pid + "/statm")
+	fields := strings.Fields(string(raw))
+	if err != nil {
+		unit = 1024
+		raw, err = exec.CommandContext(context.Background(), "ps", "-o", "rss=", "-p", pid).Output()
+		fields = append([]string{""}, strings.Fields(string(raw))...)
+	}
+	if err != nil || len(fields) < 2 {
+		t.Fatalf("asking for the API's memory: %v", err)
+	}
+	n, err := strconv.Atoi(fields[1])
+	if err != nil {
+		t.Fatalf("asking for the API's memory: %v", err)
+	}
+	return n * unit
+}
