@@ -21,12 +21,16 @@ test: ## Run all tests, with the race detector, on private servers
 	@scripts/install-deps test
 	go test -race -timeout 20m $(ARGS) ./...
 
+.PHONY: test-peers
+test-peers: ## Test against servers that others wrote; needs node, npm and the network
+	go test -tags peers -run '^TestPeer' -count 1 $(ARGS) ./ai
+
 lint: ## Check the style and the import rules
 	$(LINT) run
 
-bench: ## Run the benchmarks
+bench: ## Compare with bare asynq in one run: throughput, pickup, idle CPU
 	@scripts/install-deps
-	go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+	go run ./bench $(ARGS)
 
 build: ## Build bin/fanfare
 	go build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)" -o bin/ ./cmd/fanfare

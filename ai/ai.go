@@ -1,6 +1,7 @@
 // Package ai lets a language model read briefs and write content.
 //
-// It speaks Chat Completions with any OpenAI-compatible server, keeps what
+// It speaks Chat Completions with any OpenAI-compatible server, tells the texts
+// while they are written to whoever listens, keeps what
 // users wrote apart from its own instructions, and holds every answer to the
 // rules of its channel: what breaks one is asked for again with the reasons,
 // never cut to fit. It also cleans what users write before it gets that far.
@@ -42,7 +43,7 @@ type Config struct {
 // goroutines at once.
 type Writer struct {
 	config  Config
-	client  *openai.Client
+	server  endpoint
 	prompts map[string]string // by the name of the answer
 	dialect dialect
 	log     *slog.Logger
@@ -53,12 +54,10 @@ var _ fanfare.Writer = (*Writer)(nil)
 // New returns a writer. It does not call the server yet.
 func New(config Config) *Writer {
 	config.Timeout = cmp.Or(config.Timeout, defaultTimeout)
-	settings := openai.DefaultConfig(config.APIKey)
-	settings.BaseURL = cmp.Or(config.BaseURL, settings.BaseURL)
-	settings.HTTPClient = newDoer()
+	config.BaseURL = cmp.Or(config.BaseURL, openai.DefaultConfig("").BaseURL)
 	return &Writer{
 		config:  config,
-		client:  openai.NewClientWithConfig(settings),
+		server:  newEndpoint(config.BaseURL, config.APIKey),
 		prompts: renderPrompts(),
 		log:     cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
 	}
@@ -83,9 +82,12 @@ func (w *Writer) ReadBrief(ctx context.Context, brief fanfare.Brief) (fanfare.In
 	return intent, usage, nil
 }
 
-// WriteContent implements fanfare.Writer; ctx is as in ReadBrief.
+// WriteContent implements fanfare.Writer; ctx is as in ReadBrief. The sink may
+// be nil. It hears a restart before every request, and then the content's
+// fields by their JSON names: entries of a list on lines of their own, the body
+// of an e-mail without its markup.
 func (w *Writer) WriteContent(
-	ctx context.Context, channel fanfare.Channel, brief fanfare.Brief, intent fanfare.Intent, _ fanfare.TextSink,
+	ctx context.Context, channel fanfare.Channel, brief fanfare.Brief, intent fanfare.Intent, sink fanfare.TextSink,
 ) (fanfare.ChannelContent, fanfare.Usage, error) {
 	schema, known := contentSchema(channel)
 	if !known {
@@ -100,6 +102,7 @@ func (w *Writer) WriteContent(
 			content, broken = readContent(channel, answer)
 			return broken
 		},
+		texts: newTexts(sink, channel),
 	})
 	if err != nil {
 		return nil, usage, err

@@ -30,7 +30,10 @@ type chatRequest struct {
 	MaxCompletionTokens int `json:"max_completion_tokens"`
 	Messages            []chatMessage
 	Stream              bool
-	ResponseFormat      struct {
+	StreamOptions       *struct {
+		IncludeUsage bool `json:"include_usage"`
+	} `json:"stream_options"`
+	ResponseFormat struct {
 		Type       string
 		JSONSchema struct {
 			Name   string

@@ -25,6 +25,7 @@ type question struct {
 	messages []openai.ChatCompletionMessage
 	// check reads the answer, a JSON object, and says which rules it breaks.
 	check func(answer []byte) (broken []string)
+	texts *texts // hears the answer while it is written; may be nil
 }
 
 // ask asks until the answer breaks no rule, at most maxAsks times. The usage
@@ -46,7 +47,7 @@ func (w *Writer) ask(ctx context.Context, q question) (fanfare.Usage, error) {
 		}
 		w.log.InfoContext(ctx, "the model's answer broke rules",
 			slog.String("answer", q.name), slog.Int("ask", n), slog.Int("rules", len(broken)))
-		q.messages = askAgain(q.messages, answer.text, broken)
+		q.messages = askAgain(q.messages, string(answer.text), broken)
 	}
 	return w.usage(spent), errBroken(broken)
 }
@@ -66,7 +67,7 @@ func (a answer) judge(check func([]byte) []string) []string {
 	if a.truncated {
 		return []string{"it was cut off because it was too long; write less"}
 	}
-	object, found := firstObject(a.text)
+	object, found := firstObject(string(a.text))
 	if !found {
 		return []string{"it holds no valid JSON object"}
 	}

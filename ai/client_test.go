@@ -43,7 +43,9 @@ func TestFailedCalls(t *testing.T) {
 		{"409", fails(409, "", ""), fanfare.CodeAIUnavailable, "in trouble", 0},
 		{"500", fails(500, "", ""), fanfare.CodeAIUnavailable, "in trouble", 0},
 		{"503", fails(503, "", "", "Retry-After", "3"), fanfare.CodeAIUnavailable, "in trouble", 3 * time.Second},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/v1/elsewhere", 307) }, fanfare.CodeAIUnavailable, "HTTP 307", 0},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/v1/elsewhere", http.StatusTemporaryRedirect)
+		}, fanfare.CodeAIUnavailable, "HTTP 307", 0},
 		{"refusal", choice("", "I can't", "stop"), fanfare.CodeAIRefused, "", 0},
 		{"filter", choice("half", "", "content_filter"), fanfare.CodeAIRefused, "", 0},
 		{"filter as status", fails(400, "content_filter", ""), fanfare.CodeAIRefused, "", 0},
@@ -60,7 +62,7 @@ func TestFailedCalls(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(t, test.reply)
 			content, usage, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
-			e, ok := err.(*fanfare.Error)
+			e, ok := errors.AsType[*fanfare.Error](err)
 			if !ok || e.Code != test.code || !strings.Contains(e.Message, test.says) || content != nil {
 				t.Fatalf("content %v, error %v, want %s with %q", content, err, test.code, test.says)
 			}

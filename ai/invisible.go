@@ -61,8 +61,8 @@ func pictographic(r rune) bool {
 }
 
 func varies(r, previous rune) bool {
-	switch {
-	case r == '\uFE0E' || r == '\uFE0F':
+	switch r {
+	case '\uFE0E', '\uFE0F':
 		return pictographic(previous) && previous != '\uFE0F' || previous == '‼' || previous == '⁉' ||
 			previous == '#' || previous == '*' || previous >= '0' && previous <= '9'
 	default:

@@ -2,6 +2,7 @@ package ai
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,11 +73,11 @@ func decode(object []byte, into any) (broken []string) {
 
 // shapeProblem says where an object is not what it should be, without quoting it.
 func shapeProblem(err error) string {
-	semantic, ok := err.(*json.SemanticError)
+	semantic, ok := errors.AsType[*json.SemanticError](err)
 	switch {
 	case !ok:
 		return "it is no valid JSON"
-	case semantic.Err == json.ErrUnknownName:
+	case errors.Is(semantic.Err, json.ErrUnknownName):
 		return "it has a field that was not asked for"
 	default:
 		return fmt.Sprintf("the value at %q has the wrong type", string(semantic.JSONPointer))

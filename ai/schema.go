@@ -32,27 +32,40 @@ func intentSchema() json.RawMessage {
 }
 
 func contentSchema(channel fanfare.Channel) (schema json.RawMessage, known bool) {
+	fields := contentFields(channel)
+	return object(fields...), len(fields) > 0
+}
+
+// The fields that are no plain text.
+const (
+	bodyField     = "body"
+	hashtagsField = "hashtags"
+)
+
+// contentFields lists the fields of a channel's content, none if there is no
+// such channel.
+func contentFields(channel fanfare.Channel) []field {
 	switch channel {
 	case fanfare.Email:
-		return object(
-			field{"subject", kindText, atMost(fanfare.EmailSubjectMax)},
-			field{"preview", kindText, atMost(fanfare.EmailPreviewMax)},
-			field{"body", kindText, fmt.Sprintf("HTML of %d to %d words without its tags", fanfare.EmailBodyMinWords, fanfare.EmailBodyMaxWords)},
-		), true
+		return []field{
+			{"subject", kindText, atMost(fanfare.EmailSubjectMax)},
+			{"preview", kindText, atMost(fanfare.EmailPreviewMax)},
+			{bodyField, kindText, fmt.Sprintf("HTML of %d to %d words without its tags", fanfare.EmailBodyMinWords, fanfare.EmailBodyMaxWords)},
+		}
 	case fanfare.Social:
-		return object(
-			field{"post", kindText, "Plain text without hashtags"},
-			field{"hashtags", kindTexts, "2 to 5, each one word"},
-		), true
+		return []field{
+			{"post", kindText, "Plain text without hashtags"},
+			{hashtagsField, kindTexts, "2 to 5, each one word"},
+		}
 	case fanfare.PPC:
-		return object(
-			field{"headlines", kindTexts, "3 to 5, each of " + atMost(fanfare.PPCHeadlineMax)},
-			field{"descriptions", kindTexts, "2 to 4, each of " + atMost(fanfare.PPCDescriptionMax)},
-		), true
+		return []field{
+			{"headlines", kindTexts, "3 to 5, each of " + atMost(fanfare.PPCHeadlineMax)},
+			{"descriptions", kindTexts, "2 to 4, each of " + atMost(fanfare.PPCDescriptionMax)},
+		}
 	case fanfare.SMS:
-		return object(field{"text", kindText, atMost(fanfare.SMSTextMax)}), true
+		return []field{{"text", kindText, atMost(fanfare.SMSTextMax)}}
 	default:
-		return nil, false
+		return nil
 	}
 }
 

@@ -2,6 +2,7 @@ package ai
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -162,7 +163,7 @@ func TestIntentRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, says(test.bad))
 			intent, usage, err := s.writer().ReadBrief(t.Context(), sneakers)
-			e, ok := err.(*fanfare.Error)
+			e, ok := errors.AsType[*fanfare.Error](err)
 			if !ok || e.Code != fanfare.CodeAIInvalidOutput || !strings.Contains(e.Message, test.reason) {
 				t.Errorf("error %v, want %s with %q", err, fanfare.CodeAIInvalidOutput, test.reason)
 			}
@@ -209,7 +210,7 @@ func TestUserWordsTravelAsData(t *testing.T) {
 	if diff := cmp.Diff(want, got.Messages[1:]); diff != "" {
 		t.Errorf("messages differ (-want +got):\n%s", diff)
 	}
-	if got.Model != "test-model" || got.Stream || got.MaxCompletionTokens < 4000 {
+	if got.Model != "test-model" || !got.Stream || got.MaxCompletionTokens < 4000 {
 		t.Errorf("asked %q with stream %t and %d tokens", got.Model, got.Stream, got.MaxCompletionTokens)
 	}
 }

@@ -1,10 +1,14 @@
-// Command bench compares our durable jobs with bare asynq in one run, on
-// private servers: only the ratios mean anything on another machine.
+// Command bench measures jobs and streams on private servers: only the ratios
+// mean anything on another machine.
 //
-// Bare asynq keeps nothing: its tasks do nothing, and it looks for them every
-// 5 ms. Ours are rows in PostgreSQL with events and audit records, waited for
-// on disk (fsync and synchronous_commit on), done under a lease; their work
-// does nothing either.
+// Jobs are compared with bare asynq in one run. It keeps nothing: its tasks do
+// nothing, and it looks for them every 5 ms. Ours are rows in PostgreSQL with
+// events and audit records, waited for on disk (fsync and synchronous_commit
+// on), done under a lease; their work does nothing either.
+//
+// Streams are those of an API in a process of its own: what thousands of open
+// ones take, how late events and words come to them, and whether any event is
+// lost when streams are cut at random. Exits with 1 if one is.
 package main
 
 import (
@@ -38,20 +42,47 @@ type results struct {
 	idle    float64         // share of a core
 }
 
+// options says what to measure, and how much.
+type options struct {
+	only      string // jobs, streams or "" for both
+	n, rounds int
+	pickups   int
+	idle      time.Duration
+	streams   streamOptions
+}
+
 func main() {
 	devservices.Supervise()
-	n := flag.Int("jobs", 4000, "jobs in a round of throughput")
-	rounds := flag.Int("rounds", 3, "rounds, taken in turns")
-	pickups := flag.Int("pickups", 300, "jobs one at a time, to measure the pickup")
-	idle := flag.Duration("idle", 5*time.Second, "how long to measure idle CPU")
-	flag.Parse()
-	if err := run(*n, *rounds, *pickups, *idle); err != nil {
+	err := begin()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(n, rounds, pickups int, idle time.Duration) error {
+func begin() error {
+	if isPart() {
+		return runPart(os.Args[2])
+	}
+	var o options
+	flag.StringVar(&o.only, "only", "", "measure only this `part`: jobs or streams")
+	flag.IntVar(&o.n, "jobs", 4000, "jobs in a round of throughput")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds, taken in turns")
+	flag.IntVar(&o.pickups, "pickups", 300, "jobs one at a time, to measure the pickup")
+	flag.DurationVar(&o.idle, "idle", 5*time.Second, "how long to measure idle CPU")
+	flag.IntVar(&o.streams.streams, "streams", 5000, "open streams")
+	flag.DurationVar(&o.streams.quiet, "quiet", 15*time.Second, "how long to measure idle streams: one heartbeat of each")
+	flag.IntVar(&o.streams.latencies, "latencies", 500, "events one at a time, to measure how late they come")
+	flag.IntVar(&o.streams.briefs, "briefs", 40, "briefs one at a time, to measure the first word")
+	flag.IntVar(&o.streams.events, "events", 100_000, "events of which none may be lost")
+	flag.Parse()
+	if o.only != "" && o.only != "jobs" && o.only != "streams" {
+		return fmt.Errorf("-only must be jobs or streams")
+	}
+	return run(o)
+}
+
+func run(o options) error {
 	ctx := context.Background()
 	services, err := devservices.Start(ctx, devservices.Options{Postgres: true, Redis: true, Durable: true})
 	if err != nil {
@@ -61,18 +92,29 @@ func run(n, rounds, pickups int, idle time.Duration) error {
 	if err := migrate(ctx, services.DatabaseURL()); err != nil {
 		return err
 	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	if o.only != "streams" {
+		if err := measureJobs(ctx, services, logger, o); err != nil {
+			return err
+		}
+	}
+	if o.only != "jobs" {
+		return measureStreams(ctx, services, logger, o.streams)
+	}
+	return nil
+}
+
+func measureJobs(ctx context.Context, services *devservices.Services, logger *slog.Logger, o options) error {
 	options, err := redis.ParseURL(services.RedisURL())
 	if err != nil {
 		return fmt.Errorf("reading the private Redis' URL: %w", err)
 	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	bench := &bench{redis: options, databaseURL: services.DatabaseURL(), logger: logger}
-
 	names := []string{"bare asynq, 5 ms", "fanfare"}
 	measured := map[string]*results{names[0]: {}, names[1]: {}}
-	for range rounds {
+	for range o.rounds {
 		for _, name := range names {
-			if err := bench.round(ctx, name == names[0], measured[name], n, pickups/rounds, idle/time.Duration(rounds)); err != nil {
+			if err := bench.round(ctx, name == names[0], measured[name], o.n, o.pickups/o.rounds, o.idle/time.Duration(o.rounds)); err != nil {
 				return fmt.Errorf("measuring %s: %w", name, err)
 			}
 		}
