@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint bench build fmt
+.PHONY: help demo dev test test-browser lint bench build fmt
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINT := go tool -modfile=tools/go.mod golangci-lint
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## From a brief to a launched campaign, live in this terminal (ARGS=--once ends afterwards)
 	@scripts/install-deps
@@ -25,10 +25,14 @@ test: ## Run all tests, with the race detector, on private servers
 test-peers: ## Test against servers that others wrote; needs node, npm and the network
 	go test -tags peers -run '^TestPeer' -count 1 $(ARGS) ./ai
 
+test-browser: ## Follow a job with a real browser's EventSource, through a lost connection
+	@scripts/install-deps browser
+	go test -tags browser -run Browser $(ARGS) ./e2e
+
 lint: ## Check the style and the import rules
 	$(LINT) run
 
-bench: ## Compare with bare asynq in one run: throughput, pickup, idle CPU
+bench: ## Measure jobs, beside bare asynq, and thousands of open streams (ARGS="-only streams")
 	@scripts/install-deps
 	go run ./bench $(ARGS)
 

@@ -76,7 +76,6 @@ func readAnswer(response *http.Response, hear func(piece string)) (answer, error
 	if err := read(body, hear); err != nil {
 		return answer{usage: a.usage}, err
 	}
-	a.add(a.unquoter.End(), hear)
 	return a, nil
 }
 
@@ -123,18 +122,15 @@ func (a *answer) take(c chunk, hear func(piece string)) (ended bool, err error) 
 		if choice.Index != 0 {
 			continue
 		}
-		a.add(a.unquoter.Text(choice.Delta.Content)+a.unquoter.Text(choice.Message.Content), hear)
+		piece := a.unquoter.Text(choice.Delta.Content) + a.unquoter.Text(choice.Message.Content)
+		a.text = append(a.text, piece...)
+		hear(piece)
 		a.refused = a.refused || choice.Delta.Refusal+choice.Message.Refusal != "" ||
 			choice.FinishReason == openai.FinishReasonContentFilter
 		a.truncated = a.truncated || choice.FinishReason == openai.FinishReasonLength
 		ended = choice.FinishReason != ""
 	}
 	return ended, nil
-}
-
-func (a *answer) add(piece string, hear func(piece string)) {
-	a.text = append(a.text, piece...)
-	hear(piece)
 }
 
 // isStream goes by the type, and where that is wrong, by how the body begins.

@@ -118,7 +118,7 @@ func startDemoModel(ctx context.Context) (baseURL string, stop func(), err error
 	if err != nil {
 		return "", nil, fmt.Errorf("starting the stand-in for a model: %w", err)
 	}
-	server := &http.Server{Handler: demomodel.New(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: demomodel.New(demomodel.Pace(20*time.Millisecond)), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	return "http://" + listener.Addr().String() + "/v1", func() { _ = server.Close() }, nil
 }

@@ -11,8 +11,8 @@ import (
 // The zero value is ready.
 type Unquoter struct{ held []byte }
 
-// Text decodes one more piece, as far as it is whole characters. What is no
-// valid escape becomes U+FFFD.
+// Text decodes one more piece, as far as it is whole characters; half of one at
+// the end of the string is left out. What is no valid escape becomes U+FFFD.
 func (u *Unquoter) Text(piece []byte) string {
 	var text strings.Builder
 	rest := slices.Concat(u.held, piece)
@@ -29,13 +29,4 @@ func (u *Unquoter) Text(piece []byte) string {
 	}
 	u.held = rest
 	return text.String()
-}
-
-// End returns what stands for a character that never became whole.
-func (u *Unquoter) End() string {
-	if len(u.held) == 0 {
-		return ""
-	}
-	u.held = nil
-	return string(utf8.RuneError)
 }
