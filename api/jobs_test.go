@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fanfare"
+	"fanfare/api"
 	"fanfare/internal/apitest"
 )
 
@@ -217,18 +218,49 @@ func TestWaiting(t *testing.T) {
 	})
 	t.Run("until the process stops", func(t *testing.T) {
 		id, _ := submit(t, ada)
-		answered := make(chan *apitest.Answer)
-		go func() { answered <- ada.With("Prefer: wait=25").Do(t, "GET /api/jobs/"+id, nil) }()
 		a.API.Drain()
-		if answer := (<-answered).Want(t, http.StatusOK); answer.At("done") != false {
-			t.Errorf("%s", answer.Body)
+		started := time.Now()
+		answer := ada.With("Prefer: wait=25").Do(t, "GET /api/jobs/"+id, nil).Want(t, http.StatusOK)
+		if took := time.Since(started); answer.At("done") != false || took >= 25*time.Second {
+			t.Errorf("after %s: %s", took, answer.Body)
 		}
 	})
 }
 
+// told is a hub whose signals the test gives.
+type told struct {
+	api.Hub
+	signal chan struct{}
+}
+
+func (h told) Listen(string) (<-chan struct{}, func()) { return h.signal, func() {} }
+
+// Whoever waits looks again at each signal, and not only now and then.
+func TestWaitingListens(t *testing.T) {
+	signal := make(chan struct{})
+	a := apitest.New(t, func(s *apitest.Setup) {
+		s.Wrap = func(d *api.Deps) { d.Hub = told{d.Hub, signal} }
+	})
+	ada := a.User(t, "ada@example.com")
+	id, _ := submit(t, ada)
+	answered := make(chan *apitest.Answer)
+	go func() { answered <- ada.With("Prefer: wait=5").Do(t, "GET /api/jobs/"+id, nil) }()
+	for range 3 {
+		select {
+		case signal <- struct{}{}:
+		case answer := <-answered:
+			t.Fatalf("answered before it was told: %s", answer.Body)
+		}
+	}
+	a.End(t, id, fanfare.JobSucceeded)
+	if answer := (<-answered).Want(t, http.StatusOK); answer.At("done") != true {
+		t.Errorf("%s", answer.Body)
+	}
+}
+
 // Who looks at each job at the pace that the API advises stays below the limit.
 func TestThePaceOfPolling(t *testing.T) {
-	a := apitest.New(t, limits("", "", "", "6/1m"))
+	a := apitest.New(t, limits("", "", "", "12/2m"))
 	ada := a.User(t, "ada@example.com")
 	before := 0
 	for unfinished := 1; unfinished <= 12; unfinished++ {
@@ -238,6 +270,7 @@ func TestThePaceOfPolling(t *testing.T) {
 			t.Errorf("%d jobs: Retry-After %q, that is %f looks a second of the 0.1 allowed", unfinished, answer.Header.Get("Retry-After"), float64(unfinished)/float64(pace))
 		}
 		before = pace
+		header(t, ada.Do(t, "GET "+answer.Header.Get("Location"), nil).Want(t, http.StatusOK), "Retry-After", answer.Header.Get("Retry-After"))
 	}
 	if before < 120 {
 		t.Errorf("12 jobs: every %d seconds", before)

@@ -110,6 +110,13 @@ func TestAIWorkCountsTwice(t *testing.T) {
 	ada.Do(t, "GET /api/keys", nil).Want(t, http.StatusTooManyRequests)
 }
 
+func TestTheScarcestLimitIsShown(t *testing.T) {
+	a := apitest.New(t, limits("2/1h", "5/1h", "", ""))
+	answer := a.User(t, "ada@example.com").Do(t, "POST /api/campaign", `{"prompt": "tea"}`).Want(t, http.StatusAccepted)
+	header(t, answer, "X-RateLimit-Limit", "2")
+	header(t, answer, "X-RateLimit-Remaining", "1")
+}
+
 func login(email string) map[string]string {
 	return map[string]string{"email": email, "password": "wrong"}
 }

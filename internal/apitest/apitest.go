@@ -114,7 +114,7 @@ func (a *App) serve(t testing.TB, setup *Setup) {
 	var running sync.WaitGroup
 	running.Go(func() { a.hub.Run(ctx) })
 	a.Server = httptest.NewServer(a.API)
-	t.Cleanup(func() { a.Server.Close(); stop(); running.Wait() })
+	t.Cleanup(func() { a.Close(); stop(); running.Wait() })
 }
 
 type cleaner struct{}
