@@ -40,6 +40,17 @@ const (
 	CodeWorkerLost        = "worker_lost"
 )
 
+// IsJobCode reports whether a job may end with code.
+func IsJobCode(code string) bool {
+	switch code {
+	case CodeAIUnavailable, CodeAITimeout, CodeAIRateLimited, CodeAIRefused, CodeAIInvalidOutput,
+		CodeLaunchCheckFailed, CodeCanceled, CodeDeadlineExceeded, CodeWorkerLost, CodeInternal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Error is an error whose message is meant for a person outside: a sentence
 // that says what to do. Its cause is for the log and never reaches a client.
 type Error struct {
@@ -48,7 +59,11 @@ type Error struct {
 	Fields     []FieldError   // the fields that were refused, for CodeInvalidRequest
 	Details    map[string]any // anything else that a program may want to know
 	RetryAfter time.Duration  // when to come back; zero if that is not known
-	Cause      error
+	// Final says that another attempt at the same job would only repeat it, such
+	// as a model's refusal, so the job fails at once. A person may still change
+	// something and retry.
+	Final bool
+	Cause error
 }
 
 // FieldError says what is wrong with one field of a request.

@@ -36,24 +36,24 @@ func (s *Server) cookieName() string {
 
 // authenticate finds out who makes a request, and refuses nobody where
 // somebody is needed.
-func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
+func (s *Server) authenticate(ctx huma.Context) (pass bool) {
 	identity, err := s.identify(ctx)
 	if err != nil && fanfare.ErrorCode(err) != fanfare.CodeNotFound {
 		s.stop(ctx, err)
-		return
+		return false
 	}
 	r := requestFrom(ctx.Context())
 	r.identity = identity
 	r.key = ctx.Header("Idempotency-Key")
 	if identity == nil && specOf(ctx).access == users {
 		if s.limited(ctx) {
-			return
+			return false
 		}
 		r.header.Set("WWW-Authenticate", "Bearer") // RFC 9110, 11.6.1
 		s.stop(ctx, fanfare.Errorf(fanfare.CodeUnauthorized, "Sign in, or send an API key as Authorization: Bearer."))
-		return
+		return false
 	}
-	next(ctx)
+	return true
 }
 
 // identify returns nil where nobody, or nobody any more, is behind the

@@ -14,8 +14,8 @@ import (
 type userStore interface {
 	CreateUser(ctx context.Context, user fanfare.User) (fanfare.User, error)
 	UserByEmail(ctx context.Context, email string) (fanfare.User, error)
-	SetPassword(ctx context.Context, userID, hash string, endSessions bool) error
-	CreateSession(ctx context.Context, userID string, digest []byte, lifetime time.Duration) (fanfare.Session, error)
+	Rehash(ctx context.Context, userID, oldHash, newHash string) error
+	CreateSession(ctx context.Context, user fanfare.User, digest []byte, lifetime time.Duration) (fanfare.Session, error)
 	DeleteSession(ctx context.Context, id string) error
 }
 
@@ -125,7 +125,7 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 	if err := s.countEmail(ctx, email); err != nil {
 		return nil, err
 	}
-	user, err := s.checkPassword(ctx, email, in.Body.Password)
+	user, rehash, err := s.checkPassword(ctx, email, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +138,19 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 				return err
 			}
 		}
-		if session, err = s.Store.CreateSession(ctx, user.ID, digest, sessionLifetime); err != nil {
+		if session, err = s.Store.CreateSession(ctx, user, digest, sessionLifetime); err != nil {
 			return err
 		}
 		return s.auditLogin(ctx, user.ID, fanfare.AuditSuccess)
 	})
+	if fanfare.ErrorCode(err) == fanfare.CodeNotFound {
+		return nil, errLogin() // the password was changed while it was checked
+	}
 	if err != nil {
 		return nil, err
+	}
+	if rehash {
+		s.rehash(ctx, user, in.Body.Password)
 	}
 	return &loginOutput{
 		SetCookie: s.cookie(token, session.ExpiresAt),
@@ -154,11 +160,10 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 
 // checkPassword answers the same, after the same time, for an address that
 // nobody has and for a wrong password.
-func (s *Server) checkPassword(ctx context.Context, email, password string) (fanfare.User, error) {
-	refused := fanfare.Errorf(fanfare.CodeUnauthorized, "The e-mail address or the password is wrong.")
-	user, err := s.Store.UserByEmail(ctx, email)
+func (s *Server) checkPassword(ctx context.Context, email, password string) (user fanfare.User, rehash bool, err error) {
+	user, err = s.Store.UserByEmail(ctx, email)
 	known := err == nil && !user.Disabled
-	var ok, rehash bool
+	var ok bool
 	switch {
 	case known:
 		ok, rehash, err = s.Passwords.Verify(ctx, user.PasswordHash, password)
@@ -166,18 +171,19 @@ func (s *Server) checkPassword(ctx context.Context, email, password string) (fan
 		err = s.Passwords.VerifyNobody(ctx, password)
 	}
 	if err != nil {
-		return user, err
+		return user, false, err
 	}
 	if !ok {
 		if err := s.auditLogin(ctx, user.ID, fanfare.AuditFailure); err != nil {
-			return user, err
+			return user, false, err
 		}
-		return user, refused
+		return user, false, errLogin()
 	}
-	if rehash {
-		s.rehash(ctx, user, password)
-	}
-	return user, nil
+	return user, rehash, nil
+}
+
+func errLogin() error {
+	return fanfare.Errorf(fanfare.CodeUnauthorized, "The e-mail address or the password is wrong.")
 }
 
 // rehash keeps a hash up to date with today's parameters. It may fail: the
@@ -185,7 +191,7 @@ func (s *Server) checkPassword(ctx context.Context, email, password string) (fan
 func (s *Server) rehash(ctx context.Context, user fanfare.User, password string) {
 	hash, err := s.Passwords.Hash(ctx, password)
 	if err == nil {
-		err = s.Store.SetPassword(ctx, user.ID, hash, false)
+		err = s.Store.Rehash(ctx, user.ID, user.PasswordHash, hash)
 	}
 	if err != nil {
 		s.Logger.WarnContext(ctx, "a password could not be hashed anew", "error", err)

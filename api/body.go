@@ -30,11 +30,10 @@ const (
 // readBody reads the JSON body of a request that its limits let through, and
 // refuses what a JSON decoder would let pass: NUL characters, lone surrogates,
 // invalid UTF-8, repeated names, deep nesting, more than one value.
-func (s *Server) readBody(ctx huma.Context, next func(huma.Context)) {
+func (s *Server) readBody(ctx huma.Context) (pass bool) {
 	c := humaginContext(ctx)
 	if c.Request.Body == nil || c.Request.Body == http.NoBody {
-		next(ctx)
-		return
+		return true
 	}
 	body, err := read(c)
 	if err == nil && len(body) > 0 {
@@ -42,13 +41,13 @@ func (s *Server) readBody(ctx huma.Context, next func(huma.Context)) {
 	}
 	if err != nil {
 		s.stop(ctx, err)
-		return
+		return false
 	}
 	digest := sha256.Sum256(body)
 	requestFrom(ctx.Context()).bodyDigest = digest[:]
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
 	c.Request.ContentLength = int64(len(body))
-	next(ctx)
+	return true
 }
 
 func read(c *gin.Context) ([]byte, error) {

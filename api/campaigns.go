@@ -61,6 +61,16 @@ func (s *Server) deleteCampaign(ctx context.Context, in *IDInput) (*struct{}, er
 		if err := s.Store.DeleteCampaign(ctx, user(ctx).ID, in.ID); err != nil {
 			return err
 		}
+		// Once more: a retry may have come in between. From here on the
+		// campaign's row keeps others out.
+		if live, err = s.Store.LiveJobs(ctx, user(ctx).ID, in.ID); err != nil {
+			return err
+		}
+		late, err := s.cancel(ctx, live...)
+		if err != nil {
+			return err
+		}
+		canceled = append(canceled, late...)
 		return s.Store.Audit(ctx, audited(ctx, fanfare.ActionCampaignDelete, in.ID, nil))
 	})
 	if err != nil {

@@ -67,6 +67,9 @@ func (s *Server) jobEvents(ctx context.Context, in *jobEventsInput) (*huma.Strea
 	if err != nil {
 		return nil, err
 	}
+	if after > job.Sequence && !job.Status.Done() {
+		after = 0 // of a database that went back in time: everything is news
+	}
 	if resumed && job.Status.Done() && after >= job.Sequence {
 		return &huma.StreamResponse{Body: func(ctx huma.Context) { ctx.SetStatus(http.StatusNoContent) }}, nil
 	}
@@ -174,9 +177,9 @@ func (f *jobFollower) snapshot(ctx context.Context) error {
 	})
 }
 
-// events writes what has happened since it was called last, at most
-// eventsAtOnce, so that no more than that waits for a slow reader. It reports
-// whether the job is over, and whether there may be more.
+// events writes what has happened since it was called last, until there is
+// enough to flush. It reports whether the job is over, and whether there may be
+// more.
 func (f *jobFollower) events(ctx context.Context) (over, more bool, err error) {
 	events, err := f.s.Store.Events(ctx, f.userID, f.jobID, f.after, eventsAtOnce)
 	if err != nil {
@@ -190,6 +193,9 @@ func (f *jobFollower) events(ctx context.Context) (over, more bool, err error) {
 		if event.Job.Status.Done() {
 			return true, false, nil
 		}
+		if f.w.full() {
+			return false, true, nil
+		}
 	}
 	return false, len(events) == eventsAtOnce, nil
 }
@@ -200,9 +206,9 @@ func streamed(event fanfare.Event) StreamedEvent {
 	}
 }
 
-// texts writes all deltas that have come, for one flush.
+// texts writes the deltas that have come, until there is enough to flush.
 func (f *jobFollower) texts(ctx context.Context, texts <-chan fanfare.TextDelta) error {
-	for {
+	for !f.w.full() {
 		select {
 		case delta := <-texts:
 			if err := f.text(ctx, delta); err != nil {
@@ -212,6 +218,7 @@ func (f *jobFollower) texts(ctx context.Context, texts <-chan fanfare.TextDelta)
 			return nil
 		}
 	}
+	return nil
 }
 
 // text writes a delta, or a new snapshot where it does not continue what was

@@ -32,13 +32,9 @@ const (
 const addressFactor = 10
 
 // limit counts a request against its route's limits.
-func (s *Server) limit(ctx huma.Context, next func(huma.Context)) {
-	if requestFrom(ctx.Context()).identity != nil || specOf(ctx).access == public {
-		if s.limited(ctx) {
-			return
-		}
-	}
-	next(ctx)
+func (s *Server) limit(ctx huma.Context) (pass bool) {
+	counts := requestFrom(ctx.Context()).identity != nil || specOf(ctx).access == public
+	return !counts || !s.limited(ctx)
 }
 
 // limited refuses a request that is over one of its limits.

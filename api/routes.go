@@ -47,13 +47,22 @@ func (s *Server) routes() {
 	route(s, spec{"retryJob", POST, "/api/jobs/{id}/retry", "Try a job again", "Jobs", users, limitAI, http.StatusAccepted}, s.retryJob,
 		answers[JobAnswer]("202", "Accepted: a new job with retryOf"))
 
-	route(s, spec{"jobEvents", GET, "/api/jobs/{id}/events", "Watch a job", "Streams", users, unlimited, http.StatusOK}, s.jobEvents)
-	route(s, spec{"events", GET, "/api/events", "Watch all jobs", "Streams", users, unlimited, http.StatusOK}, s.userEvents)
+	route(s, spec{"jobEvents", GET, "/api/jobs/{id}/events", "Watch a job", "Streams", users, unlimited, http.StatusOK}, s.jobEvents,
+		streams("First a job.snapshot, then every durable event with its sequence as id, and job.delta between them while the model writes. "+
+			"The stream closes after the final event. A comment every 15 seconds keeps it open.",
+			reflect.TypeFor[StreamedSnapshot](), reflect.TypeFor[StreamedEvent](), reflect.TypeFor[StreamedDelta]()),
+		answers[struct{}]("204", "The job is over and nothing is left after Last-Event-ID: an EventSource stops"))
+	route(s, spec{"events", GET, "/api/events", "Watch all jobs", "Streams", users, unlimited, http.StatusOK}, s.userEvents,
+		streams("First jobs.snapshot with the unfinished jobs, then every durable event of every job. Its ids are opaque; it does not close by itself.",
+			reflect.TypeFor[StreamedJobs](), reflect.TypeFor[StreamedEvent]()))
 
-	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", public, unlimited, http.StatusOK}, s.health)
-	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", public, unlimited, http.StatusOK}, s.ready)
+	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", public, unlimited, http.StatusOK}, s.health,
+		answers[Health]("503", "The database is down"))
+	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", public, unlimited, http.StatusOK}, s.ready,
+		answers[Readiness]("503", "Not now"))
 	route(s, spec{"live", GET, "/api/health/live", "Whether the process lives", "Health", public, unlimited, http.StatusOK}, s.live)
-	route(s, spec{"probeReady", GET, "/health/ready", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.ready)
+	route(s, spec{"probeReady", GET, "/health/ready", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.ready,
+		answers[Readiness]("503", "Not now"))
 	route(s, spec{"probeLive", GET, "/health/live", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.live)
 	s.docs()
 }
@@ -120,6 +129,20 @@ func answers[T any](status, description string) func(*huma.Operation, huma.Regis
 			operation.Responses[status].Content = map[string]*huma.MediaType{
 				"application/json": {Schema: registry.Schema(t, true, "")},
 			}
+		}
+	}
+}
+
+// streams documents what the data of a stream's events may be.
+func streams(description string, events ...reflect.Type) func(*huma.Operation, huma.Registry) {
+	return func(operation *huma.Operation, registry huma.Registry) {
+		data := &huma.Schema{Description: "The data of one event; its type says which of these it is"}
+		for _, event := range events {
+			data.OneOf = append(data.OneOf, registry.Schema(event, true, ""))
+		}
+		operation.Responses["200"] = &huma.Response{
+			Description: description,
+			Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: data}},
 		}
 	}
 }

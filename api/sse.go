@@ -18,6 +18,9 @@ const (
 	// writeLimit is how long a reader may take nothing before it is dropped;
 	// it comes back with its Last-Event-ID and misses nothing.
 	writeLimit = 10 * time.Second
+	// enough is how many bytes are gathered before they are sent: a reader that
+	// takes nothing costs no more than this and one frame.
+	enough = 64 << 10
 	// outageGap is how long a stream waits before it looks again while the
 	// database is away.
 	outageGap = time.Second
@@ -64,6 +67,9 @@ func (w *sse) event(id, name string, data any) error {
 	fmt.Fprintf(&w.buffer, "event: %s\ndata: %s\n\n", name, encoded)
 	return nil
 }
+
+// full reports whether it is time for a flush.
+func (w *sse) full() bool { return w.buffer.Len() >= enough }
 
 func (w *sse) heartbeat() error {
 	w.buffer.WriteString(": heartbeat\n\n")

@@ -127,8 +127,8 @@ func (f *userFollower) follow(ctx context.Context, signal <-chan struct{}) error
 	}
 }
 
-// events writes what has settled since it was called last, at most
-// eventsAtOnce. It reports whether there are events that have not settled, and
+// events writes what has settled since it was called last, until there is
+// enough to flush. It reports whether there are events that have not settled, and
 // whether there may be more that have.
 func (f *userFollower) events(ctx context.Context) (behind, more bool, err error) {
 	events, next, behind, err := f.s.Store.UserEvents(ctx, f.userID, f.cursor, eventsAtOnce)
@@ -140,6 +140,9 @@ func (f *userFollower) events(ctx context.Context) (behind, more bool, err error
 			return false, false, err
 		}
 		f.cursor = next[i]
+		if f.w.full() {
+			return behind, true, nil
+		}
 	}
 	return behind, len(events) == eventsAtOnce, nil
 }

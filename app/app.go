@@ -99,13 +99,20 @@ func (p *parts) checkSchema(ctx context.Context) error {
 		pending, err = migrations.Pending(ctx, db)
 		return err
 	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return fmt.Errorf("the database does not answer: check DATABASE_URL and that PostgreSQL runs: %w", err)
 	}
 	if pending > 0 {
 		return fmt.Errorf("the database lacks %d migrations: run `fanfare migrate up` first", pending)
 	}
-	return nil
+	home, err := migrations.AtHome(ctx, db)
+	if err == nil && !home {
+		return errors.New("the database was restored from another server: run `fanfare migrate up` first")
+	}
+	return err
 }
 
 // checkRedis refuses a Redis that would drop tasks when memory is short. One

@@ -7,18 +7,28 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"fanfare"
+	"fanfare/examples"
 )
 
 const (
 	demoName  = "Demo"
 	demoEmail = "demo@fanfare.example"
+	// A stream that breaks is resumed, so many times, after a pause.
+	streamTries = 10
+	streamGap   = time.Second
 )
 
-// Demo is one real trip through everything: a brief becomes content for each
-// channel. With once it ends there; otherwise it goes on serving.
-func (d Dev) Demo(ctx context.Context, brief string, once bool) error {
+// Demo is one real trip through everything: a brief, one of the examples where
+// it is "", becomes content for each channel. With once it ends there; otherwise it goes on serving.
+func (d Dev) Demo(ctx context.Context, brief string, once bool) (err error) {
+	if brief == "" {
+		if brief, err = examples.Brief(); err != nil {
+			return err
+		}
+	}
 	return d.Run(ctx, func(ctx context.Context, d *Dev, state *devState) (bool, error) {
 		if err := d.trip(ctx, state, brief); err != nil {
 			return false, sentence(err)
@@ -133,7 +143,14 @@ func (d *Dev) watch(ctx context.Context, api *client, job demoJob) (demoJob, err
 	}
 	defer view.close()
 	after := ""
-	for !job.Done {
+	for try := 0; !job.Done; try++ {
+		if try > 0 {
+			select {
+			case <-ctx.Done():
+				return job, ctx.Err()
+			case <-time.After(streamGap):
+			}
+		}
 		err := api.stream(ctx, "/api/jobs/"+job.ID+"/events", after, func(id string, event demoEvent) {
 			if id != "" {
 				after = id
@@ -143,7 +160,7 @@ func (d *Dev) watch(ctx context.Context, api *client, job demoJob) (demoJob, err
 			}
 			view.show(event)
 		})
-		if err != nil {
+		if err != nil && (ctx.Err() != nil || try == streamTries) {
 			return job, err
 		}
 	}

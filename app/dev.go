@@ -118,7 +118,7 @@ func startDemoModel(ctx context.Context) (baseURL string, stop func(), err error
 	if err != nil {
 		return "", nil, fmt.Errorf("starting the stand-in for a model: %w", err)
 	}
-	server := &http.Server{Handler: demomodel.New(demomodel.Pace(20*time.Millisecond)), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: demomodel.New(demomodel.Pace(20 * time.Millisecond)), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	return "http://" + listener.Addr().String() + "/v1", func() { _ = server.Close() }, nil
 }
@@ -155,7 +155,7 @@ func (d *Dev) healthy(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

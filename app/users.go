@@ -13,7 +13,7 @@ import (
 )
 
 // CreateUser makes an account from the command line.
-func (p Process) CreateUser(ctx context.Context, name, email, password string, role fanfare.Role, out io.Writer) error {
+func (p Process) CreateUser(ctx context.Context, name, email, password, role string, out io.Writer) error {
 	return p.withUsers(ctx, func(db *store.Store) error {
 		email, err := auth.Accounts{}.NormalizeEmail(email)
 		if err != nil {
@@ -27,14 +27,19 @@ func (p Process) CreateUser(ctx context.Context, name, email, password string, r
 		if err != nil {
 			return err
 		}
-		return db.Atomic(ctx, func(ctx context.Context) error {
-			user, err := db.CreateUser(ctx, fanfare.User{Name: name, Email: email, PasswordHash: hash, Role: role})
+		var user fanfare.User
+		err = db.Atomic(ctx, func(ctx context.Context) (err error) {
+			user, err = db.CreateUser(ctx, fanfare.User{Name: name, Email: email, PasswordHash: hash, Role: fanfare.Role(role)})
 			if err != nil {
-				return sentence(err)
+				return err
 			}
-			_, _ = fmt.Fprintf(out, "Created %s (%s), %s.\n", user.Email, user.Role, user.ID)
 			return db.Audit(ctx, byOperator(fanfare.ActionUserRegister, user.ID))
 		})
+		if err != nil {
+			return sentence(err)
+		}
+		_, _ = fmt.Fprintf(out, "Created %s (%s), %s.\n", user.Email, user.Role, user.ID)
+		return nil
 	})
 }
 
@@ -55,28 +60,36 @@ func (p Process) ListUsers(ctx context.Context, out io.Writer) error {
 
 // SetPassword gives an account a new password and signs it out everywhere.
 func (p Process) SetPassword(ctx context.Context, email, password string, out io.Writer) error {
-	return p.withUser(ctx, email, func(ctx context.Context, db *store.Store, user fanfare.User) error {
+	user, err := p.changeUser(ctx, email, func(ctx context.Context, db *store.Store, user fanfare.User) error {
 		hash, err := hashed(ctx, password, user.Name, user.Email)
 		if err != nil {
 			return err
 		}
-		if err := db.SetPassword(ctx, user.ID, hash, true); err != nil {
+		if err := db.SetPassword(ctx, user.ID, hash); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "%s has a new password and is signed out everywhere.\n", user.Email)
 		return db.Audit(ctx, byOperator(fanfare.ActionUserPassword, user.ID))
 	})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "%s has a new password and is signed out everywhere; API keys still work.\n", user.Email)
+	return nil
 }
 
 // DisableUser locks an account; its sessions and API keys end.
 func (p Process) DisableUser(ctx context.Context, email string, out io.Writer) error {
-	return p.withUser(ctx, email, func(ctx context.Context, db *store.Store, user fanfare.User) error {
+	user, err := p.changeUser(ctx, email, func(ctx context.Context, db *store.Store, user fanfare.User) error {
 		if err := db.DisableUser(ctx, user.ID); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "%s is locked out.\n", user.Email)
 		return db.Audit(ctx, byOperator(fanfare.ActionUserDisable, user.ID))
 	})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "%s is locked out.\n", user.Email)
+	return nil
 }
 
 func (p Process) withUsers(ctx context.Context, do func(*store.Store) error) error {
@@ -88,14 +101,15 @@ func (p Process) withUsers(ctx context.Context, do func(*store.Store) error) err
 	return do(db)
 }
 
-func (p Process) withUser(ctx context.Context, email string, do func(context.Context, *store.Store, fanfare.User) error) error {
-	return p.withUsers(ctx, func(db *store.Store) error {
+// changeUser does something to the user with an address, in one transaction.
+func (p Process) changeUser(ctx context.Context, email string, do func(context.Context, *store.Store, fanfare.User) error) (user fanfare.User, err error) {
+	err = p.withUsers(ctx, func(db *store.Store) error {
 		email, err := auth.Accounts{}.NormalizeEmail(email)
 		if err != nil {
 			return sentence(err)
 		}
-		return db.Atomic(ctx, func(ctx context.Context) error {
-			user, err := db.UserByEmail(ctx, email)
+		return db.Atomic(ctx, func(ctx context.Context) (err error) {
+			user, err = db.UserByEmail(ctx, email)
 			if fanfare.ErrorCode(err) == fanfare.CodeNotFound {
 				return fmt.Errorf("nobody has the address %s: see `fanfare user list`", email)
 			}
@@ -105,6 +119,7 @@ func (p Process) withUser(ctx context.Context, email string, do func(context.Con
 			return do(ctx, db, user)
 		})
 	})
+	return user, err
 }
 
 func hashed(ctx context.Context, password, name, email string) (string, error) {

@@ -89,7 +89,7 @@ func (w *slowWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // firstWords sends briefs, one at a time, and returns how much later than the
 // model wrote its first word a client had it.
 func (b *streamBench) firstWords(ctx context.Context, briefs int) ([]time.Duration, error) {
-	worker, err := startPart("worker", b.env)
+	worker, err := startPart(ctx, "worker", b.env)
 	if err != nil {
 		return nil, err
 	}

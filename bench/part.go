@@ -44,12 +44,12 @@ const (
 	cpuOrder    = "cpu"
 )
 
-func startPart(name string, env []string) (*part, error) {
+func startPart(ctx context.Context, name string, env []string) (*part, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	p := &part{cmd: exec.Command(path, partArg, name)}
+	p := &part{cmd: exec.CommandContext(ctx, path, partArg, name)}
 	p.cmd.Env, p.cmd.Stderr = env, os.Stderr
 	if p.orders, err = p.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("starting the %s: %w", name, err)
@@ -73,7 +73,7 @@ func startAPI(ctx context.Context, env []string) (*part, string, error) {
 	}
 	addr := listener.Addr().String()
 	_ = listener.Close()
-	p, err := startPart("api", append(env, "HTTP_ADDR="+addr))
+	p, err := startPart(ctx, "api", append(env, "HTTP_ADDR="+addr))
 	if err != nil {
 		return nil, "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -31,7 +32,8 @@ const (
 )
 
 // Versions tells how far jobs and users are, by id, in one look at the
-// database: a version changes with each event. Ids that are gone are left out.
+// database: a version changes with each event, and a job's is the sequence of
+// its last one. Ids that are gone are left out.
 type Versions func(ctx context.Context, jobIDs, userIDs []string) (map[string]string, error)
 
 // Hub passes hints and texts on: to all processes through Redis, and within
@@ -49,7 +51,7 @@ type Hub struct {
 type topics map[string]*topic
 
 type topic struct {
-	version   string // as the poll saw it last
+	version   string // as the poll saw it last, or a hint told
 	listeners map[*listener]struct{}
 }
 
@@ -63,14 +65,22 @@ func NewHub(rdb redis.UniversalClient, logger *slog.Logger) *Hub {
 	return &Hub{rdb: rdb, logger: logger, jobs: topics{}, users: topics{}}
 }
 
+// hint says how far its job was, so that the poll need not signal again what a
+// hint has brought: that would have each listener of a busy job read its events
+// twice, and all of them at the same moment.
+type hint struct {
+	fanfare.Hint
+	Sequence int64 `json:"sequence"`
+}
+
 // Publish tells everyone about jobs that were just committed.
 func (h *Hub) Publish(ctx context.Context, jobs ...fanfare.Job) {
 	if len(jobs) == 0 {
 		return
 	}
-	hints := make([]fanfare.Hint, len(jobs))
+	hints := make([]hint, len(jobs))
 	for i, job := range jobs {
-		hints[i] = fanfare.Hint{JobID: job.ID, UserID: job.UserID}
+		hints[i] = hint{fanfare.Hint{JobID: job.ID, UserID: job.UserID}, job.Sequence}
 	}
 	message, err := json.Marshal(hints)
 	if err != nil {
@@ -142,7 +152,7 @@ func (h *Hub) hear(ctx context.Context, message *redis.Message) {
 	var err error
 	switch message.Channel {
 	case hintChannel:
-		var hints []fanfare.Hint
+		var hints []hint
 		if err = json.Unmarshal([]byte(message.Payload), &hints); err == nil {
 			h.hint(hints)
 		}
@@ -157,11 +167,14 @@ func (h *Hub) hear(ctx context.Context, message *redis.Message) {
 	}
 }
 
-func (h *Hub) hint(hints []fanfare.Hint) {
+func (h *Hub) hint(hints []hint) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, hint := range hints {
-		h.jobs[hint.JobID].signal()
+		if t := h.jobs[hint.JobID]; t != nil {
+			t.version = strconv.FormatInt(hint.Sequence, 10)
+			t.signal()
+		}
 		h.users[hint.UserID].signal()
 	}
 }

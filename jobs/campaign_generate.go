@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -118,15 +119,25 @@ func writeChannel(ctx context.Context, run *Run, channel fanfare.Channel, brief 
 	return part, nil
 }
 
-// worst picks the error that decides: one that no retry mends before any other.
+// worst picks the error that decides: one that no retry mends before one that
+// says when to come back, the latest of these, before any other.
 func worst(errs []error) error {
 	var first error
 	for _, err := range errs {
-		if err != nil && (first == nil || IsPermanent(steer(err)) && !IsPermanent(steer(first))) {
+		if err != nil && (first == nil || weight(err) > weight(first)) {
 			first = err
 		}
 	}
 	return first
+}
+
+func weight(err error) time.Duration {
+	steered := steer(err)
+	if IsPermanent(steered) {
+		return math.MaxInt64
+	}
+	delay, _ := SnoozeDelay(steered)
+	return delay
 }
 
 func fill(campaign *fanfare.Campaign, intent fanfare.Intent, content fanfare.Content) {

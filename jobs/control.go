@@ -72,10 +72,10 @@ func steer(err error) error {
 	switch {
 	case !ok:
 		return err
+	case e.Final, e.Code == fanfare.CodeNotFound:
+		return Permanent(err)
 	case e.RetryAfter > 0:
 		return Snooze(e.RetryAfter, err)
-	case e.Code == fanfare.CodeAIRefused, e.Code == fanfare.CodeAIInvalidOutput, e.Code == fanfare.CodeNotFound:
-		return Permanent(err)
 	default:
 		return err
 	}

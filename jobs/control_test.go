@@ -36,6 +36,11 @@ func TestErrorsSteer(t *testing.T) {
 		e.RetryAfter = retryAfter
 		return fmt.Errorf("writing for email: %w", e)
 	}
+	final := func(code string, retryAfter time.Duration) error {
+		e := fanfare.Errorf(code, "Sorry.").WithCause(errors.New("inner"))
+		e.Final, e.RetryAfter = true, retryAfter
+		return fmt.Errorf("writing for email: %w", e)
+	}
 	for name, test := range map[string]struct {
 		err       error
 		permanent bool
@@ -44,8 +49,11 @@ func TestErrorsSteer(t *testing.T) {
 		"plain":               {errors.New("x"), false, 0},
 		"unavailable":         {with(fanfare.CodeAIUnavailable, 0), false, 0},
 		"timeout":             {with(fanfare.CodeAITimeout, 0), false, 0},
-		"refused":             {with(fanfare.CodeAIRefused, 0), true, 0},
-		"invalid output":      {with(fanfare.CodeAIInvalidOutput, 0), true, 0},
+		"refused":             {final(fanfare.CodeAIRefused, 0), true, 0},
+		"broken rules":        {final(fanfare.CodeAIInvalidOutput, 0), true, 0},
+		"no completion":       {with(fanfare.CodeAIInvalidOutput, 0), false, 0},
+		"too long":            {final(fanfare.CodeAIUnavailable, 0), true, 0},
+		"final, known":        {final(fanfare.CodeAIUnavailable, time.Second), true, 0},
 		"gone":                {with(fanfare.CodeNotFound, 0), true, 0},
 		"rate limited":        {with(fanfare.CodeAIRateLimited, 0), false, 0},
 		"rate limited, known": {with(fanfare.CodeAIRateLimited, 3*time.Second), false, 3 * time.Second},
@@ -67,6 +75,8 @@ func TestErrorsSteer(t *testing.T) {
 
 func TestTheWorstErrorDecides(t *testing.T) {
 	plain, refused := errors.New("plain"), fanfare.Errorf(fanfare.CodeAIRefused, "No.")
+	soon, late := Snooze(time.Second, errors.New("soon")), Snooze(time.Minute, errors.New("late"))
+	refused.Final = true
 	for name, test := range map[string]struct {
 		errs []error
 		want error
@@ -74,7 +84,8 @@ func TestTheWorstErrorDecides(t *testing.T) {
 		"none":            {[]error{nil, nil}, nil},
 		"the first":       {[]error{nil, plain, errors.New("second")}, plain},
 		"permanent later": {[]error{plain, nil, refused}, refused},
-		"permanent first": {[]error{refused, plain}, refused},
+		"permanent first": {[]error{refused, plain, late}, refused},
+		"the latest":      {[]error{plain, soon, late, soon}, late},
 	} {
 		if got := worst(test.errs); !errors.Is(got, test.want) || (got == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
@@ -83,16 +94,16 @@ func TestTheWorstErrorDecides(t *testing.T) {
 }
 
 func TestProtectReturnsAPanicAsAnError(t *testing.T) {
-	err := Protect(func() error { var m map[string]int; m["x"] = 1; return nil })
+	err := Protect(func() error { var nobody *fanfare.Job; return errors.New(nobody.ID) })
 	panicked, ok := errors.AsType[*PanicError](err)
-	if !ok || !strings.Contains(err.Error(), "nil map") || !strings.Contains(string(panicked.Stack), "TestProtect") {
+	if !ok || !strings.Contains(err.Error(), "nil pointer") || !strings.Contains(string(panicked.Stack), "TestProtect") {
 		t.Errorf("Protect = %v", err)
 	}
 	if strings.Contains(err.Error(), "goroutine") {
 		t.Errorf("the stack is in the text: %v", err)
 	}
 	plain := errors.New("x")
-	if got := Protect(func() error { return plain }); got != plain {
+	if got := Protect(func() error { return plain }); !errors.Is(got, plain) || got.Error() != "x" {
 		t.Errorf("Protect = %v, want the error as it is", got)
 	}
 }

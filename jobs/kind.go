@@ -104,7 +104,7 @@ func define[P, R any](k Kind[P, R]) Kind[P, R] {
 	}
 	registry[k.Name] = Definition{
 		Name: k.Name, Queue: k.Queue, Expiry: k.Expiry, Backoff: k.Backoff, Timeout: k.Timeout,
-		Work: func(ctx context.Context, run *Run) (Finished, error) { return k.work(ctx, run) },
+		Work: k.work,
 	}
 	return k
 }

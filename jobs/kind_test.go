@@ -110,7 +110,7 @@ func TestWorkWhoseResultIsNoJSONIsPermanent(t *testing.T) {
 
 func TestWorksErrorsSteer(t *testing.T) {
 	definition := definitionOf(t, func(context.Context, *Run, int) (Done[int], error) {
-		return Done[int]{}, fanfare.Errorf(fanfare.CodeAIRefused, "No.")
+		return Done[int]{}, &fanfare.Error{Code: fanfare.CodeAIRefused, Message: "No.", Final: true}
 	})
 	if _, err := definition.Work(t.Context(), newRun(nil, `1`)); !IsPermanent(err) {
 		t.Errorf("a refusal: %v, want it permanent", err)

@@ -22,8 +22,9 @@ type Step struct {
 	Applied bool
 }
 
-// Up applies every step that is missing. Any number of processes may call it
-// at once: a lock in the database lets one work and the others wait for it.
+// Up applies every step that is missing, and makes data at home that was
+// restored from another server. Any number of processes may call it at once: a
+// lock in the database lets one work and the others wait for it.
 func Up(ctx context.Context, db *sql.DB) error {
 	p, err := locked(db)
 	if err != nil {
@@ -32,7 +33,21 @@ func Up(ctx context.Context, db *sql.DB) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrating up: %w", err)
 	}
+	if _, err := db.ExecContext(ctx, `SELECT adopt_database()`); err != nil {
+		return fmt.Errorf("adopting the data of another server: %w", err)
+	}
 	return nil
+}
+
+// AtHome reports whether the data is of the server that it lies on: where it
+// was restored from another one, Up has to run before anything else does.
+func AtHome(ctx context.Context, db *sql.DB) (bool, error) {
+	var home bool
+	err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM database_origin WHERE server = database_server())`).Scan(&home)
+	if err != nil {
+		return false, fmt.Errorf("asking where the data comes from: %w", err)
+	}
+	return home, nil
 }
 
 // Down takes the newest applied step back.

@@ -42,7 +42,9 @@ type Server struct {
 // NewServer prepares a server with a Redis client of its own, made from
 // options. At most concurrency handlers run at once.
 func NewServer(options *redis.Options, queue string, concurrency int, handler Handler, logger *slog.Logger) *Server {
-	rdb := redis.NewClient(options)
+	own := *options
+	own.PushNotificationProcessor = nil // that of another client, where its Options were passed
+	rdb := redis.NewClient(&own)
 	w := newWaker(queue)
 	rdb.AddHook(w)
 	return &Server{

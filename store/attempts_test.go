@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"fanfare"
 	"fanfare/internal/await"
+	"fanfare/internal/testdb"
 	"fanfare/internal/teststore"
 )
 
@@ -71,8 +73,17 @@ func TestClaimTakesManyJobsAtOnce(t *testing.T) {
 
 // TestBatchesOfTheSameJobsDoNotDeadlock, in whatever order they name them.
 func TestBatchesOfTheSameJobsDoNotDeadlock(t *testing.T) {
-	const rounds, workers, batch = 20, 4, 40
-	db := teststore.New(t)
+	const rounds, workers, batch = 8, 4, 30
+	address, err := url.Parse(testdb.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := address.Query() // rows are looked up one by one, as in a table that is large
+	for _, plan := range []string{"enable_hashjoin", "enable_mergejoin", "enable_seqscan"} {
+		settings.Set(plan, "off")
+	}
+	address.RawQuery = settings.Encode()
+	db := teststore.Open(t, address.String())
 	for range rounds {
 		var jobs []fanfare.Job
 		for range batch {

@@ -6,8 +6,12 @@ import (
 	"fanfare"
 )
 
-// historyTurns is how many of a conversation's latest messages are a history.
-const historyTurns = 50
+// A conversation's latest messages are its history: as many as a client may
+// bring along, and no more characters than a small model has room for.
+const (
+	historyTurns      = 50
+	historyCharacters = 30_000
+)
 
 // StartConversation makes a conversation of a user and returns its id.
 func (s *Store) StartConversation(ctx context.Context, userID string) (string, error) {
@@ -26,9 +30,11 @@ func (s *Store) History(ctx context.Context, userID, conversationID string) ([]f
 	}
 	var turns []fanfare.Turn
 	err = s.q(ctx).SelectContext(ctx, &turns, `SELECT role, content, quoted FROM (
-			SELECT sequence, role, content, quoted FROM conversation_messages
-			WHERE conversation_id = $1 ORDER BY sequence DESC LIMIT $2
-		) latest ORDER BY sequence`, conversationID, historyTurns)
+			SELECT *, sum(length(content)) OVER (ORDER BY sequence DESC) AS characters FROM (
+				SELECT sequence, role, content, quoted FROM conversation_messages
+				WHERE conversation_id = $1 ORDER BY sequence DESC LIMIT $2
+			) latest
+		) bounded WHERE characters <= $3 ORDER BY sequence`, conversationID, historyTurns, historyCharacters)
 	return turns, wrap(err, "reading a conversation's history")
 }
 

@@ -54,7 +54,8 @@ func isMalformedID(err error) bool {
 func isOutage(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		switch e.Code.Class() {
-		case "08", "53", "57": // connection, resources, operator intervention
+		case "08", "53", "57", // connection, resources, operator intervention
+			"40": // a deadlock's victim: what it did is undone, and can be done again
 			return true
 		default:
 			return false

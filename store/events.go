@@ -57,11 +57,12 @@ func (s *Store) Events(ctx context.Context, userID, jobID string, after int64, l
 }
 
 // Origin names this database, for cursors: transactions are counted by the
-// server, and a copy of the data elsewhere counts them anew.
+// server, a copy of the data elsewhere counts them anew, and one that went back
+// to an earlier point in time (which starts a new timeline) counts some again.
 func (s *Store) Origin(ctx context.Context) (string, error) {
 	var origin string
-	err := s.q(ctx).GetContext(ctx, &origin, `SELECT system_identifier || '-' ||
-		(SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()`)
+	err := s.q(ctx).GetContext(ctx, &origin, `SELECT database_server() || '-' || timeline_id || '-' ||
+		(SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_checkpoint()`)
 	return origin, wrap(err, "asking the database for its name")
 }
 

@@ -102,6 +102,24 @@ func TestAUsersStreamWaitsForWhoCommitsLate(t *testing.T) {
 	}
 }
 
+// TestPositionsOfAJobNeverFall: its next change may come from a transaction
+// that began earlier.
+func TestPositionsOfAJobNeverFall(t *testing.T) {
+	db := teststore.New(t) // looks at positions at the end
+	job := db.Queued()
+	err := db.Atomic(t.Context(), func(ctx context.Context) error {
+		if err := db.Audit(ctx, fanfare.AuditRecord{Action: "begin"}); err != nil { // takes this transaction's number
+			return err
+		}
+		lease := db.Claimed(job).Lease // in a later one
+		_, err := db.Finish(ctx, []fanfare.Outcome{{Lease: lease, Status: fanfare.JobRetrying}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAUsersStreamShowsEachEventOnce, to a reader who follows many writers.
 func TestAUsersStreamShowsEachEventOnce(t *testing.T) {
 	db := teststore.New(t)

@@ -27,6 +27,7 @@ func TestAFrozenDatabaseIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer limited.Close()
+	defer func() { _ = servers.Postgres.Resume() }() // else closing would hang with what the test found
 	job := db.Queued()
 	calls := map[string]func() error{
 		"Ping":      func() error { return db.Ping(t.Context()) },

@@ -32,6 +32,8 @@ WITH changed AS (
 	FROM jobs old
 	WHERE id = $2 AND user_id = $3 AND status IN ('failed', 'canceled', 'expired')
 		AND (campaign_id IS NULL OR EXISTS (SELECT 1 FROM campaigns WHERE campaigns.id = old.campaign_id))
+		AND NOT EXISTS (SELECT 1 FROM jobs newer WHERE newer.campaign_id = old.campaign_id AND newer.kind = old.kind
+			AND newer.created_at > old.created_at AND newer.status = 'succeeded' AND old.settles <> '{}')
 	RETURNING j AS job, 'job.queued' AS event, NULL AS action, NULL AS outcome, 0 AS spent,
 		'{}'::jsonb AS metadata, NULL::jsonb AS campaign
 ), copied AS (
@@ -57,7 +59,7 @@ func (s *Store) Retry(ctx context.Context, userID, id string) (fanfare.Job, erro
 		return fanfare.Job{}, err
 	}
 	if job.Status.Retryable() {
-		return fanfare.Job{}, notRetryable("The campaign of this job was deleted. Submit a new brief instead.")
+		return fanfare.Job{}, notRetryable("The campaign of this job was deleted, or a later job has done the work already. Submit a new brief instead.")
 	}
 	return fanfare.Job{}, notRetryable("Only a job that failed, was canceled or has expired can be retried; this one is " + string(job.Status) + ".")
 }

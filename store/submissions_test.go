@@ -86,9 +86,9 @@ func TestLiveJobsOfACampaign(t *testing.T) {
 func TestRetryGoesOnWhereTheJobEnded(t *testing.T) {
 	db := teststore.New(t)
 	campaign := db.NewCampaign()
-	old, lease := db.Running(forCampaign(campaign), func(job *fanfare.NewJob) { job.Exclusive = "generate:1" })
+	_, lease := db.Running(forCampaign(campaign), func(job *fanfare.NewJob) { job.Exclusive = "generate:1" })
 	record(t, db, lease, "intent", `{"goal": "tea"}`)
-	old = db.Finished(fanfare.Outcome{Lease: lease, Status: fanfare.JobFailed, Usage: fanfare.Usage{InputTokens: 9}})
+	old := db.Finished(fanfare.Outcome{Lease: lease, Status: fanfare.JobFailed, Usage: fanfare.Usage{InputTokens: 9}})
 
 	again, err := db.Retry(t.Context(), old.UserID, old.ID)
 	if err != nil {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"fanfare"
@@ -11,13 +13,13 @@ import (
 // away for too long and can write nothing any more. It returns the jobs it
 // changed, at most limit.
 func (s *Store) Reap(ctx context.Context, limit int) ([]fanfare.Job, error) {
-	errors, err := encode(map[fanfare.JobStatus]fanfare.JobError{
+	ends, err := encode(map[fanfare.JobStatus]fanfare.JobError{
 		fanfare.JobCanceled: fanfare.CanceledError(), fanfare.JobExpired: fanfare.ExpiredError(), fanfare.JobFailed: fanfare.LostError(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return transition(ctx, s.hot.reap, "settling lost attempts", limit, errors)
+	return transition(ctx, s.hot.reap, "settling lost attempts", limit, ends)
 }
 
 // Expire ends jobs that waited past their deadline, at most limit.
@@ -52,21 +54,37 @@ func (s *Store) Redispatch(ctx context.Context, job fanfare.Job) (bool, error) {
 	return n == 1, wrap(err, "giving a job's task a new number")
 }
 
-// Prune deletes what has had its time: idempotency keys after a day, expired
-// sessions, and workers not heard of for a day. It makes the audit partitions
-// of the coming months.
+// Prune makes the audit partitions of the coming months and deletes what has
+// had its time: idempotency keys after a day, expired sessions, and workers not
+// heard of for a day. It deletes in small steps, and what fails does not keep
+// the rest from being done.
 func (s *Store) Prune(ctx context.Context) error {
-	for _, statement := range []string{
-		`DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'`,
-		`DELETE FROM sessions WHERE expires_at < now()`,
-		`DELETE FROM workers WHERE seen_at < now() - interval '1 day'`,
-		`SELECT ensure_audit_months(3)`,
+	_, err := s.q(ctx).ExecContext(ctx, `SELECT ensure_audit_months(3)`)
+	errs := []error{wrap(err, "making audit partitions")}
+	for _, rows := range []string{
+		`idempotency_keys WHERE created_at < now() - interval '24 hours'`,
+		`sessions WHERE expires_at < now()`,
+		`workers WHERE seen_at < now() - interval '1 day'`,
 	} {
-		if _, err := s.q(ctx).ExecContext(ctx, statement); err != nil {
-			return wrap(err, "pruning")
+		errs = append(errs, s.prune(ctx, rows))
+	}
+	return errors.Join(errs...)
+}
+
+const pruneBatch = 5000
+
+func (s *Store) prune(ctx context.Context, rows string) error {
+	table, _, _ := strings.Cut(rows, " ")
+	for {
+		result, err := s.q(ctx).ExecContext(ctx, `DELETE FROM `+table+`
+			WHERE ctid = ANY (ARRAY(SELECT ctid FROM `+rows+` LIMIT $1))`, pruneBatch)
+		if err != nil {
+			return wrap(err, "pruning "+table)
+		}
+		if n, err := result.RowsAffected(); err != nil || n < pruneBatch {
+			return wrap(err, "pruning "+table)
 		}
 	}
-	return nil
 }
 
 // WorkersUp reports whether any worker was heard of within the given time.

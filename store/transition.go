@@ -167,7 +167,9 @@ WITH input AS (
 
 // A running job is only told; its worker ends it.
 var cancelSQL = `
-WITH changed AS (
+WITH mine AS (
+	SELECT id FROM jobs WHERE user_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+), changed AS (
 	UPDATE jobs j SET cancel_requested = true,
 		status = CASE WHEN j.status = 'running' THEN 'running' ELSE 'canceled' END,
 		error = CASE WHEN j.status = 'running' THEN NULL ELSE $3::jsonb END,
@@ -177,7 +179,8 @@ WITH changed AS (
 		last_position = CASE WHEN j.status = 'running' THEN j.last_position
 			ELSE greatest(j.last_position, pg_current_xact_id()) END,
 		updated_at = now()
-	WHERE j.user_id = $1 AND j.id = ANY($2::uuid[]) AND j.finished_at IS NULL AND NOT j.cancel_requested
+	FROM mine
+	WHERE j.id = mine.id AND j.finished_at IS NULL AND NOT j.cancel_requested
 	RETURNING j AS job, CASE WHEN j.status = 'canceled' THEN 'job.canceled' END AS event,
 		NULL AS action, NULL AS outcome, 0 AS spent, '{}'::jsonb AS metadata, NULL::jsonb AS campaign
 )` + recordTransition + selectChanged

@@ -63,12 +63,22 @@ func (s *Store) Users(ctx context.Context) ([]fanfare.User, error) {
 	return users, nil
 }
 
-// SetPassword changes a user's password hash. Where the password itself
-// changed, endSessions ends every session.
-func (s *Store) SetPassword(ctx context.Context, userID, hash string, endSessions bool) error {
-	_, err := s.q(ctx).ExecContext(ctx, `WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND $3)
-		UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1`, userID, hash, endSessions)
+// SetPassword gives a user a new password, and ends every session that the old
+// one opened.
+func (s *Store) SetPassword(ctx context.Context, userID, hash string) error {
+	_, err := s.q(ctx).ExecContext(ctx, `WITH changed AS (
+			UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1 RETURNING id
+		)
+		DELETE FROM sessions USING changed WHERE user_id = changed.id`, userID, hash)
 	return wrap(err, "changing a password")
+}
+
+// Rehash stores another hash of the same password, unless the password has
+// been changed meanwhile.
+func (s *Store) Rehash(ctx context.Context, userID, oldHash, newHash string) error {
+	_, err := s.q(ctx).ExecContext(ctx, `UPDATE users SET password_hash = $3, updated_at = now()
+		WHERE id = $1 AND password_hash = $2`, userID, oldHash, newHash)
+	return wrap(err, "keeping a password's new hash")
 }
 
 // DisableUser locks a user out and ends every session and API key.
@@ -79,12 +89,16 @@ func (s *Store) DisableUser(ctx context.Context, userID string) error {
 	return wrap(err, "disabling a user")
 }
 
-// CreateSession signs a user in; digest is that of the session's token.
-func (s *Store) CreateSession(ctx context.Context, userID string, digest []byte, lifetime time.Duration) (fanfare.Session, error) {
-	session := fanfare.Session{ID: NewID(), UserID: userID}
+// CreateSession signs a user in whose password was found right; digest is that
+// of the session's token. fanfare.CodeNotFound if the password has been changed
+// since u was read, or the user disabled.
+func (s *Store) CreateSession(ctx context.Context, u fanfare.User, digest []byte, lifetime time.Duration) (fanfare.Session, error) {
+	session := fanfare.Session{ID: NewID(), UserID: u.ID}
 	err := s.q(ctx).GetContext(ctx, &session.ExpiresAt, `INSERT INTO sessions (id, user_id, digest, expires_at)
-		VALUES ($1, $2, $3, now() + make_interval(secs => $4)) RETURNING expires_at`,
-		session.ID, userID, digest, seconds(lifetime))
+		SELECT $1, holder.id, $3, now() + make_interval(secs => $4)
+		FROM (SELECT id FROM users WHERE id = $2 AND password_hash = $5 AND disabled_at IS NULL FOR SHARE) holder
+		RETURNING expires_at`,
+		session.ID, u.ID, digest, seconds(lifetime), u.PasswordHash)
 	session.ExpiresAt = session.ExpiresAt.UTC()
 	return session, wrap(err, "creating a session")
 }

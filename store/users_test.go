@@ -37,7 +37,7 @@ func TestAnAddressIsOneUsers(t *testing.T) {
 func signedIn(t *testing.T, db *teststore.DB, user fanfare.User) map[string]func() (fanfare.Identity, error) {
 	t.Helper()
 	session, key := []byte("session of "+user.ID), []byte("key of "+user.ID)
-	if _, err := db.CreateSession(t.Context(), user.ID, session, time.Hour); err != nil {
+	if _, err := db.CreateSession(t.Context(), user, session, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.CreateAPIKey(t.Context(), user.ID, "laptop", key); err != nil {
@@ -88,7 +88,13 @@ func TestADisabledUserIsLockedOutOfWhatComesLater(t *testing.T) {
 	if err := db.DisableUser(t.Context(), db.User.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantIdentities(t, signedIn(t, db, db.User), db.User, map[string]string{"session": fanfare.CodeNotFound, "key": fanfare.CodeNotFound})
+	_, err := db.CreateSession(t.Context(), db.User, []byte("digest"), time.Hour)
+	wantCode(t, "a session", err, fanfare.CodeNotFound)
+	if _, err := db.CreateAPIKey(t.Context(), db.User.ID, "late", []byte("late")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.IdentityByAPIKey(t.Context(), []byte("late"))
+	wantCode(t, "a key", err, fanfare.CodeNotFound)
 }
 
 func TestASessionEnds(t *testing.T) {
@@ -102,7 +108,7 @@ func TestASessionEnds(t *testing.T) {
 			}
 		},
 		"with a new password": func(t *testing.T, db *teststore.DB, session fanfare.Session) {
-			if err := db.SetPassword(t.Context(), session.UserID, "new", true); err != nil {
+			if err := db.SetPassword(t.Context(), session.UserID, "new"); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -127,12 +133,30 @@ func TestASessionEnds(t *testing.T) {
 func TestARehashKeepsSessions(t *testing.T) {
 	db := teststore.New(t)
 	identities := signedIn(t, db, db.User)
-	if err := db.SetPassword(t.Context(), db.User.ID, "rehashed", false); err != nil {
+	if err := db.Rehash(t.Context(), db.User.ID, db.User.PasswordHash, "rehashed"); err != nil {
 		t.Fatal(err)
 	}
 	user := db.User
 	user.PasswordHash = "rehashed"
 	wantIdentities(t, identities, user, nil)
+}
+
+// TestAnOldPasswordOpensNothing: it was found right, and then changed before
+// the session was made or the hash was kept anew.
+func TestAnOldPasswordOpensNothing(t *testing.T) {
+	db := teststore.New(t)
+	checked := db.User
+	if err := db.SetPassword(t.Context(), checked.ID, "new"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := db.CreateSession(t.Context(), checked, []byte("digest"), time.Hour)
+	wantCode(t, "a session of the old password", err, fanfare.CodeNotFound)
+	if err := db.Rehash(t.Context(), checked.ID, checked.PasswordHash, "the old password's"); err != nil {
+		t.Fatal(err)
+	}
+	if hashes := db.Query(`SELECT password_hash FROM users WHERE id = $1`, checked.ID); hashes[0] != "new" {
+		t.Error("the old password's new hash has replaced the new password's")
+	}
 }
 
 func TestAKeysUseIsNotedToTheMinute(t *testing.T) {

@@ -20,6 +20,12 @@ func (r *rig) cancel(job fanfare.Job) {
 	}
 }
 
+// wrote waits until a job has recorded n steps.
+func (r *rig) wrote(job fanfare.Job, n int) {
+	r.t.Helper()
+	await.True(r.t, fmt.Sprint(n, " steps are recorded"), func() bool { return r.db.Now(job).Progress.Completed == n })
+}
+
 func TestACanceledJobNeverRuns(t *testing.T) {
 	r := newRig(t)
 	job := r.submit()
@@ -40,6 +46,7 @@ func TestACancelCutsTheModelOff(t *testing.T) {
 	if call.Err() != nil {
 		t.Fatal("the call was cut off before the cancel")
 	}
+	r.wrote(job, 2) // no step is left that could tell
 	r.cancel(job)
 	await.Value(t, "the call is cut off", call.Done())
 	if status := await.Value(t, "the attempt's end", ended); status != fanfare.JobCanceled {
@@ -58,7 +65,7 @@ func TestACancelIsHeededAtTheLastStep(t *testing.T) {
 	job := r.submit()
 	ended := r.begin(job)
 	gate.wait(t)
-	await.True(t, "the other channel is written", func() bool { return r.db.Now(job).Progress.Completed == 2 })
+	r.wrote(job, 2)
 	r.cancel(job)
 	close(gate.release)
 	if status := await.Value(t, "the attempt's end", ended); status != fanfare.JobCanceled {
@@ -123,7 +130,7 @@ func TestAnAttemptThatLostItsLeaseWritesNothing(t *testing.T) {
 			job := r.submit()
 			ended := r.begin(job)
 			call := gate.wait(t)
-			await.True(t, "the other channel is written", func() bool { return r.db.Now(job).Progress.Completed == 2 })
+			r.wrote(job, 2)
 			r.db.Lost(job)
 			if reaped, err := r.db.Reap(t.Context(), 1); len(reaped) != 1 || err != nil {
 				t.Fatalf("Reap = %v, %v", reaped, err)
@@ -153,6 +160,26 @@ func TestAnAttemptThatLostItsLeaseWritesNothing(t *testing.T) {
 	}
 }
 
+// TestAnAttemptThatLostItsLeaseAsksNoMore of the model than it was asking.
+func TestAnAttemptThatLostItsLeaseAsksNoMore(t *testing.T) {
+	r := newRig(t)
+	gate := r.model.hold("intent", false)
+	job := r.submit()
+	ended := r.begin(job)
+	gate.wait(t)
+	r.db.Lost(job)
+	if reaped, err := r.db.Reap(t.Context(), 1); len(reaped) != 1 || err != nil {
+		t.Fatalf("Reap = %v, %v", reaped, err)
+	}
+	close(gate.release)
+	if status := await.Value(t, "the attempt's end", ended); status != "" {
+		t.Errorf("the stale attempt left the job %s", status)
+	}
+	if diff := cmp.Diff([]string{"intent"}, r.model.asked()); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
 func TestADrainLetsJobsFinish(t *testing.T) {
 	r := newRig(t)
 	gate := r.model.hold("sms", true)
@@ -176,7 +203,7 @@ func TestADrainGivesBackWhatDoesNotFinish(t *testing.T) {
 	job := r.submit()
 	ended := r.begin(job)
 	gate.wait(t)
-	await.True(t, "the other channel is written", func() bool { return r.db.Now(job).Progress.Completed == 2 })
+	r.wrote(job, 2)
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.worker.Drain(impatient)
@@ -189,9 +216,9 @@ func TestADrainGivesBackWhatDoesNotFinish(t *testing.T) {
 	}
 	r.wantCarried(now)
 
-	late := r.submit() // a task that was taken before the drain and claims now
-	if status := r.handle(late); status != fanfare.JobQueued || r.db.Now(late).Attempt != 0 {
-		t.Errorf("a late claim left its job %s", status)
+	late := r.submit() // a task that was taken before the drain
+	if status, err := r.worker.Handle(t.Context(), late.Kind, late.ID); status != "" || err == nil || r.db.Now(late).Status != fanfare.JobQueued {
+		t.Errorf("after the drain a job was begun: %s, %v", status, err)
 	}
 
 	other := rigOn(t, r.db)

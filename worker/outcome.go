@@ -46,7 +46,7 @@ func jobError(err error) *fanfare.JobError {
 			Message: "The model did not finish within the time of an attempt (JOB_TIMEOUT), again and again. Retry later, or ask the operator to look at the model's speed.",
 		}
 	}
-	if e, ok := errors.AsType[*fanfare.Error](err); ok {
+	if e, ok := errors.AsType[*fanfare.Error](err); ok && fanfare.IsJobCode(e.Code) {
 		return &fanfare.JobError{Code: e.Code, Message: e.Message, Retryable: e.Code != fanfare.CodeAIRefused}
 	}
 	return &fanfare.JobError{

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fanfare"
+	"fanfare/internal/await"
 	"fanfare/internal/teststore"
 	"fanfare/worker"
 )
@@ -53,7 +54,10 @@ func TestAnAttemptThatSucceeds(t *testing.T) {
 	}
 }
 
-func aiError(code string, retryAfter time.Duration) error {
+// final says that no other attempt mends it.
+func final(e *fanfare.Error) error { e.Final = true; return e }
+
+func aiError(code string, retryAfter time.Duration) *fanfare.Error {
 	e := fanfare.Errorf(code, "The model says so.").WithCause(errors.New("inner secret"))
 	e.RetryAfter = retryAfter
 	return e
@@ -76,9 +80,9 @@ func TestAnAttemptThatFails(t *testing.T) {
 		"unavailable":            {err: aiError("ai_unavailable", 0), status: "retrying", attempt: 1, delay: [2]time.Duration{time.Second, 2 * time.Second}},
 		"unavailable, at the end": {err: aiError("ai_unavailable", 0), change: lastAttempt, status: "failed", attempt: 1,
 			want: &fanfare.JobError{Code: "ai_unavailable", Message: "The model says so.", Retryable: true}},
-		"refused": {err: aiError("ai_refused", 0), status: "failed", attempt: 1,
+		"refused": {err: final(aiError("ai_refused", 0)), status: "failed", attempt: 1,
 			want: &fanfare.JobError{Code: "ai_refused", Message: "The model says so."}},
-		"invalid output": {err: aiError("ai_invalid_output", 0), status: "failed", attempt: 1,
+		"invalid output": {err: final(aiError("ai_invalid_output", 0)), status: "failed", attempt: 1,
 			want: &fanfare.JobError{Code: "ai_invalid_output", Message: "The model says so.", Retryable: true}},
 		"come back later":         {err: aiError("ai_rate_limited", 7*time.Second), status: "retrying", delay: [2]time.Duration{7 * time.Second, 7 * time.Second}},
 		"come back, last attempt": {err: aiError("ai_rate_limited", 7*time.Second), change: lastAttempt, status: "retrying", delay: [2]time.Duration{7 * time.Second, 7 * time.Second}},
@@ -185,7 +189,7 @@ func TestAnAttemptHasItsTime(t *testing.T) {
 		r := newRig(t, short)
 		r.model.hold("sms", true)
 		job := r.submit(test.change)
-		if status := r.handle(job); status != test.status {
+		if status := await.Value(t, "the attempt's end", r.begin(job)); status != test.status {
 			t.Errorf("%s: the job is %s, want %s", name, status, test.status)
 		}
 		if e := r.db.Now(job).Error; (e == nil) != (test.code == "") || e != nil && e.Code != test.code {
@@ -199,7 +203,7 @@ func TestAJobEndsAtItsDeadline(t *testing.T) {
 	r.model.hold("sms", true)
 	job := r.submit()
 	r.db.Exec(`UPDATE jobs SET deadline = now() + interval '300 milliseconds' WHERE id = $1`, job.ID)
-	if status := r.handle(job); status != fanfare.JobExpired {
+	if status := await.Value(t, "the attempt's end", r.begin(job)); status != fanfare.JobExpired {
 		t.Errorf("the job is %s", status)
 	}
 	want := fanfare.ExpiredError()

@@ -37,6 +37,12 @@ func newRig(t *testing.T, change ...func(*worker.Config)) *rig {
 
 func rigOn(t *testing.T, db *teststore.DB, change ...func(*worker.Config)) *rig {
 	t.Helper()
+	return rigWith(t, db, db, change...)
+}
+
+// rigWith gives the worker a store that is not quite the database.
+func rigWith(t *testing.T, db *teststore.DB, store worker.Store, change ...func(*worker.Config)) *rig {
+	t.Helper()
 	r := &rig{t: t, db: db, queue: testqueue.New(t), model: &model{}, ears: &ears{}}
 	config := worker.Config{
 		ID: "w1", Settings: jobs.Settings{JobTimeout: time.Minute}, Lease: time.Minute, Heartbeat: 5 * time.Millisecond,
@@ -45,7 +51,7 @@ func rigOn(t *testing.T, db *teststore.DB, change ...func(*worker.Config)) *rig 
 		f(&config)
 	}
 	deps := jobs.Deps{Writer: r.model, Campaigns: db}
-	r.worker = worker.New(config, db, r.queue, r.ears, deps, slog.New(slog.DiscardHandler), r.ears)
+	r.worker = worker.New(config, store, r.queue, r.ears, deps, slog.New(slog.DiscardHandler), r.ears)
 	return r
 }
 

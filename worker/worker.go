@@ -79,9 +79,11 @@ type Worker struct {
 	results *batch[fanfare.Outcome, fanfare.Job]
 
 	mu       sync.Mutex
-	draining bool
+	calls    int                 // of Handle, from its first line to its last
+	closing  bool                // no job is claimed any more
+	draining bool                // no attempt goes on
 	attempts map[string]*attempt // by lease token
-	idle     sync.Cond           // signaled when attempts becomes empty
+	idle     sync.Cond           // signaled when calls becomes 0
 }
 
 type attempt struct {
@@ -123,6 +125,10 @@ func New(config Config, store Store, queue Queue, hints Publisher, deps jobs.Dep
 // the attempt left the job in, and "" where there was nothing to do: the job
 // is over, somebody else has it, or it is not due yet.
 func (w *Worker) Handle(ctx context.Context, kind, jobID string) (fanfare.JobStatus, error) {
+	if !w.enter() {
+		return "", errDrained
+	}
+	defer w.leave()
 	ctx = fanfare.WithJobID(ctx, jobID)
 	definition, known := w.config.Lookup(kind)
 	if !known {
@@ -201,7 +207,25 @@ func (w *Worker) end(lease fanfare.Lease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.attempts, lease.Token)
-	if len(w.attempts) == 0 {
+}
+
+// enter counts a call, from before its claim: Drain must not miss one that is
+// about to get a job.
+func (w *Worker) enter() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closing {
+		return false
+	}
+	w.calls++
+	return true
+}
+
+func (w *Worker) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls--
+	if w.calls == 0 {
 		w.idle.Broadcast()
 	}
 }
@@ -260,9 +284,9 @@ func (w *Worker) stop(lease fanfare.Lease, cause error) {
 	}
 }
 
-// Drain waits until all attempts have ended. When ctx is done first, it cuts
-// the rest off: they give their attempt back, unspent, for another worker to
-// do. Nothing new may be handed to Handle by then.
+// Drain claims no more jobs and waits until all attempts have ended. When ctx
+// is done first, it cuts the rest off: they give their attempt back, unspent,
+// for another worker to do.
 func (w *Worker) Drain(ctx context.Context) {
 	defer context.AfterFunc(ctx, func() {
 		w.mu.Lock()
@@ -274,7 +298,8 @@ func (w *Worker) Drain(ctx context.Context) {
 	})()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.attempts) > 0 {
+	w.closing = true
+	for w.calls > 0 {
 		w.idle.Wait()
 	}
 }

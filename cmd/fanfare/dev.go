@@ -9,7 +9,6 @@ import (
 
 	"fanfare/app"
 	"fanfare/config"
-	"fanfare/examples"
 )
 
 // dataFlag is where dev and demo keep what they make.
@@ -55,11 +54,6 @@ func (c demoCommand) Run(ctx context.Context) error {
 	d, err := c.dev(log)
 	if err != nil {
 		return err
-	}
-	if c.Brief == "" {
-		if c.Brief, err = examples.Brief(); err != nil {
-			return err
-		}
 	}
 	return d.Demo(ctx, c.Brief, c.Once)
 }

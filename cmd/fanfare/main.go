@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -38,10 +39,15 @@ func main() {
 	parsed := kong.Parse(&cli{}, kong.Name("fanfare"), kong.UsageOnError(),
 		kong.Description("Fanfare turns a marketing brief into content for each channel. Settings are environment variables: see the README."),
 		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)))
-	if err := parsed.Run(); err != nil {
+	if err := parsed.Run(); err != nil && !stopped(ctx, err) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// stopped reports whether err says no more than that a signal came.
+func stopped(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled)
 }
 
 // process reads the settings that a subcommand needs.

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/term"
 
-	"fanfare"
 	"fanfare/config"
 )
 
@@ -21,9 +20,9 @@ type userCommand struct {
 }
 
 type userCreate struct {
-	Email string       `required:"" help:"E-mail address."`
-	Name  string       `required:"" help:"Name."`
-	Role  fanfare.Role `enum:"user,admin" default:"user" help:"user or admin."`
+	Email string `required:"" help:"E-mail address."`
+	Name  string `required:"" help:"Name."`
+	Role  string `enum:"user,admin" default:"user" help:"user or admin."`
 }
 
 func (c userCreate) Run(ctx context.Context) error {

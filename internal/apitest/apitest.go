@@ -44,8 +44,10 @@ type App struct {
 	Reports *Reports
 	Log     *Log
 
+	Hub   *events.Hub
+	Texts *events.Texts
+
 	tokens auth.Tokens
-	hub    *events.Hub
 }
 
 // New starts an API whose limits nobody meets, unless a change says otherwise.
@@ -94,10 +96,9 @@ func (a *App) open(t testing.TB, setup *Setup) {
 func (a *App) serve(t testing.TB, setup *Setup) {
 	t.Helper()
 	logger := telemetry.NewLogger(a.Log, nil)
-	a.hub = events.NewHub(a.Redis, logger)
+	a.Hub, a.Texts = events.NewHub(a.Redis, logger), events.NewTexts(a.Redis, logger)
 	deps := api.Deps{
-		Store: a.Store, Queue: queue.New(a.Redis), Hub: a.hub,
-		Texts:   events.NewTexts(a.Redis, logger),
+		Store: a.Store, Queue: queue.New(a.Redis), Hub: a.Hub, Texts: a.Texts,
 		Limiter: ratelimit.New(a.Redis, a.tokens.Derive("rate limits")),
 		Cleaner: cleaner{}, Passwords: auth.NewHasher(), Tokens: a.tokens, Accounts: auth.Accounts{},
 		PingRedis: func(ctx context.Context) error { return a.Redis.Ping(ctx).Err() },
@@ -112,7 +113,9 @@ func (a *App) serve(t testing.TB, setup *Setup) {
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
-	running.Go(func() { a.hub.Run(ctx) })
+	running.Go(func() { a.Hub.Run(ctx) })
+	running.Go(func() { a.Hub.Poll(ctx, a.Store.Versions) })
+	running.Go(func() { a.API.Run(ctx) })
 	a.Server = httptest.NewServer(a.API)
 	t.Cleanup(func() { a.Close(); stop(); running.Wait() })
 }

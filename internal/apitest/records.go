@@ -28,10 +28,19 @@ func (a *App) User(t testing.TB, email string) *Client {
 func (a *App) SignedIn(t testing.TB, c *Client) *Client {
 	t.Helper()
 	token, digest := a.tokens.NewSession()
-	if _, err := a.Store.CreateSession(t.Context(), c.UserID, digest, time.Hour); err != nil {
+	user := fanfare.User{ID: c.UserID, PasswordHash: a.passwordHash(t, c.UserID)}
+	if _, err := a.Store.CreateSession(t.Context(), user, digest, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	return &Client{app: a, UserID: c.UserID, Header: map[string]string{"Cookie": "fanfare_session=" + token}}
+}
+
+func (a *App) passwordHash(t testing.TB, userID string) (hash string) {
+	t.Helper()
+	if err := a.DB.QueryRowContext(t.Context(), `SELECT password_hash FROM users WHERE id = $1`, userID).Scan(&hash); err != nil {
+		t.Fatal(err)
+	}
+	return hash
 }
 
 // Claim starts an attempt of a job, as a worker would.
@@ -67,7 +76,7 @@ func (a *App) Finish(t testing.TB, claimed fanfare.Claimed, status fanfare.JobSt
 	if err != nil || len(finished) != 1 {
 		t.Fatalf("ending %s: %d jobs, %v", claimed.Job.ID, len(finished), err)
 	}
-	a.hub.Publish(t.Context(), finished...)
+	a.Hub.Publish(t.Context(), finished...)
 }
 
 // Audit is an audit record.

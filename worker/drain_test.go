@@ -1,0 +1,48 @@
+package worker_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"fanfare"
+	"fanfare/internal/await"
+	"fanfare/internal/teststore"
+)
+
+// slowClaim holds the answer to a claim back until it is released.
+type slowClaim struct {
+	*teststore.DB
+	asked, release chan struct{}
+}
+
+func (s *slowClaim) Claim(ctx context.Context, worker string, leases []fanfare.Lease, ttl time.Duration) ([]fanfare.Claimed, error) {
+	claimed, err := s.DB.Claim(ctx, worker, leases, ttl)
+	close(s.asked)
+	<-s.release
+	return claimed, err
+}
+
+// TestADrainWaitsForAClaimThatIsUnderWay: its attempt has begun in the
+// database, though the worker does not know it yet.
+func TestADrainWaitsForAClaimThatIsUnderWay(t *testing.T) {
+	slow := &slowClaim{DB: teststore.New(t), asked: make(chan struct{}), release: make(chan struct{})}
+	r := rigWith(t, slow.DB, slow)
+	job := r.submit()
+	ended := r.begin(job)
+	await.Value(t, "the claim", slow.asked)
+	drained := make(chan struct{})
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	go func() { r.worker.Drain(impatient); close(drained) }()
+	select {
+	case <-drained:
+		t.Fatal("the drain did not wait for the claim")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(slow.release)
+	await.Value(t, "the drain's end", drained)
+	if status := await.Value(t, "the attempt's end", ended); status != fanfare.JobQueued {
+		t.Errorf("the job was not given back: %s", status)
+	}
+}
