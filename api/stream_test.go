@@ -21,9 +21,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// stream opens a stream and returns its answer, and a channel of its lines that
-// is closed when it ends.
-func stream(t *testing.T, a *apitest.App, client *apitest.Client, path, lastID string) (*http.Response, <-chan string) {
+// stream opens a stream and returns how it was answered, and a channel of its
+// lines that is closed when it ends.
+func stream(t *testing.T, a *apitest.App, client *apitest.Client, path, lastID string) (status int, header http.Header, read <-chan string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+path, nil)
@@ -49,7 +49,7 @@ func stream(t *testing.T, a *apitest.App, client *apitest.Client, path, lastID s
 		}
 	}()
 	t.Cleanup(cancel)
-	return response, lines
+	return response.StatusCode, response.Header, lines
 }
 
 // readUntil reads lines until one contains text, and returns them.
@@ -87,7 +87,7 @@ func TestGoldenTranscript(t *testing.T) {
 	a := apitest.New(t)
 	client := a.User(t, "watcher@fanfare.test")
 	jobID := client.Do(t, "POST /api/campaign", `{"prompt": "Spring sale", "channels": ["sms"]}`).Want(t, http.StatusAccepted).Text("job.id")
-	response, lines := stream(t, a, client, "/api/jobs/"+jobID+"/events", "")
+	_, header, lines := stream(t, a, client, "/api/jobs/"+jobID+"/events", "")
 	transcript := readUntil(t, lines, `"sequence":1`)
 
 	claimed := a.Claim(t, jobID)
@@ -132,7 +132,7 @@ func TestGoldenTranscript(t *testing.T) {
 	for name, value := range map[string]string{
 		"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no",
 	} {
-		if got := response.Header.Get(name); got != value {
+		if got := header.Get(name); got != value {
 			t.Errorf("%s: %q, want %q", name, got, value)
 		}
 	}
@@ -164,9 +164,9 @@ func TestResuming(t *testing.T) {
 		// a cursor of another database: the stream begins anew, now
 		{"/api/events", "eyJvIjoieCIsInAiOiI5OTk5OTk5OTkiLCJqIjoiIiwicyI6MH0", 200, "id: eyJ"},
 	} {
-		response, lines := stream(t, a, client, test.path, test.lastID)
-		if response.StatusCode != test.status {
-			t.Errorf("%s after %q: %s, want %d", test.path, test.lastID, response.Status, test.status)
+		status, _, lines := stream(t, a, client, test.path, test.lastID)
+		if status != test.status {
+			t.Errorf("%s after %q: %d, want %d", test.path, test.lastID, status, test.status)
 		}
 		if test.first != "" {
 			read := readUntil(t, lines, "id: ")
@@ -187,7 +187,7 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 		"disabled":   func(*apitest.Client) { a.Exec(t, `UPDATE users SET disabled_at = now()`) },
 	} {
 		client := a.SignedIn(t, owner)
-		_, lines := stream(t, a, client, "/api/events", "")
+		_, _, lines := stream(t, a, client, "/api/events", "")
 		readUntil(t, lines, "jobs.snapshot")
 		end(client)
 		limit := time.After(10 * time.Second)
@@ -207,8 +207,8 @@ func TestStreamsNeedNoHints(t *testing.T) {
 	a := apitest.New(t)
 	client := a.User(t, "watcher@fanfare.test")
 	jobID := client.Do(t, "POST /api/campaign", `{"prompt": "Spring sale"}`).Want(t, http.StatusAccepted).Text("job.id")
-	_, job := stream(t, a, client, "/api/jobs/"+jobID+"/events", "")
-	_, all := stream(t, a, client, "/api/events", "")
+	_, _, job := stream(t, a, client, "/api/jobs/"+jobID+"/events", "")
+	_, _, all := stream(t, a, client, "/api/events", "")
 	readUntil(t, job, `"sequence":1`)
 	readUntil(t, all, "jobs.snapshot")
 	outcome := fanfare.Outcome{Lease: a.Claim(t, jobID).Lease, Status: fanfare.JobSucceeded, Result: json.RawMessage(`{}`)}

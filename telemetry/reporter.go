@@ -97,7 +97,7 @@ func exceptions(err error) []sentry.Exception {
 }
 
 func codeOf(err error) string {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // of this link of the chain alone
 	case *fanfare.Error:
 		return e.Code
 	case sqlError:
