@@ -80,6 +80,6 @@ func errBroken(broken []string) error {
 	if len(reasons) > maxReasonSize {
 		reasons = append(reasons[:maxReasonSize], '…')
 	}
-	return fanfare.Errorf(fanfare.CodeAIInvalidOutput,
-		"The model's answer broke the rules %d times, at last: %s. Try again, or word the brief differently.", maxAsks, string(reasons))
+	return final(fanfare.Errorf(fanfare.CodeAIInvalidOutput,
+		"The model's answer broke the rules %d times, at last: %s. Try again, or word the brief differently.", maxAsks, string(reasons)))
 }

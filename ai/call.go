@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 
 	"github.com/sashabaranov/go-openai"
 )
@@ -16,65 +16,86 @@ const maxTokens = 8192
 
 // formats of an answer, from what holds a model best to what any server takes.
 const (
-	formatSchema int32 = iota
+	formatSchema = iota
 	formatObject
 	formatNone
 )
 
 // streams in which an answer may come, likewise.
 const (
-	streamUsage int32 = iota // that ends with what it took
+	streamUsage = iota // that ends with what it took
 	streamPlain
 	streamNone
 )
 
-// dialect remembers what the server turned out not to take, so that it is not
-// asked for in vain again.
-type dialect struct {
-	format  atomic.Int32
-	stream  atomic.Int32
-	noLimit atomic.Bool // it does not know max_completion_tokens
+// form is what a request asks for beside its question; the zero one asks for
+// the most.
+type form struct {
+	format, stream int
+	noLimit        bool // it goes without max_completion_tokens
 }
 
-// form is what a request asks for beside its question.
-type form struct {
-	format, stream int32
-	limited        bool
+// without returns the form to ask in after a refusal, and what it leaves out:
+// "" if nothing would help. A server that names streams last: its sentence may
+// well quote the rest of the request.
+func (f form) without(refusal *statusError) (lesser form, left string) {
+	switch {
+	case refusal.refusesFormat && f.format < formatNone:
+		f.format++
+		return f, "response_format"
+	case refusal.refusesLimit && !f.noLimit:
+		f.noLimit = true
+		return f, "max_completion_tokens"
+	case refusal.refusesStream && f.stream < streamNone:
+		f.stream++
+		return f, "stream"
+	default:
+		return f, ""
+	}
+}
+
+// dialect remembers the form that the server turned out to take, so that more
+// is not asked for in vain again.
+type dialect struct {
+	mu    sync.Mutex
+	taken form
 }
 
 func (d *dialect) form() form {
-	return form{format: d.format.Load(), stream: d.stream.Load(), limited: !d.noLimit.Load()}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.taken
 }
 
-// learn reports whether asking in another form may help. A server that names
-// streams last: its sentence may well quote the rest of the request.
-func (d *dialect) learn(refusal *statusError, used form) bool {
-	switch {
-	case refusal.refusesFormat && used.format < formatNone:
-		d.format.CompareAndSwap(used.format, used.format+1)
-		return true
-	case refusal.refusesLimit && used.limited:
-		d.noLimit.Store(true)
-		return true
-	case refusal.refusesStream && used.stream < streamNone:
-		d.stream.CompareAndSwap(used.stream, used.stream+1)
-		return true
-	default:
-		return false
-	}
+// learn keeps a form in which a call succeeded. What was only tried proves
+// nothing: a refusal may name what it does not mean.
+func (d *dialect) learn(f form) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.taken.format = max(d.taken.format, f.format)
+	d.taken.stream = max(d.taken.stream, f.stream)
+	d.taken.noLimit = d.taken.noLimit || f.noLimit
 }
 
 // call asks once, in the form that the server takes.
 func (w *Writer) call(ctx context.Context, q question) (answer, error) {
-	for {
-		form := w.dialect.form()
+	for form := w.dialect.form(); ; {
 		a, err := w.complete(ctx, q, form)
+		if err == nil {
+			w.dialect.learn(form)
+			return a, nil
+		}
 		refusal, refused := errors.AsType[*statusError](err)
-		if !refused || !w.dialect.learn(refusal, form) {
+		if !refused {
 			return a, err
 		}
-		w.log.InfoContext(ctx, "the model's server does not take all that a request may hold; asking with less",
-			slog.Int("status", refusal.status))
+		lesser, left := form.without(refusal)
+		if left == "" {
+			return a, err
+		}
+		w.log.WarnContext(ctx, "the model's server does not take all that a request may hold; asking with less",
+			slog.Int("status", refusal.status), slog.String("without", left))
+		form = lesser
 	}
 }
 
@@ -83,7 +104,7 @@ func (w *Writer) request(q question, f form) openai.ChatCompletionRequest {
 	if f.stream == streamUsage {
 		request.StreamOptions = &openai.StreamOptions{IncludeUsage: true}
 	}
-	if f.limited {
+	if !f.noLimit {
 		request.MaxCompletionTokens = maxTokens
 	}
 	switch f.format {

@@ -3,8 +3,10 @@ package ai
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -125,24 +127,57 @@ func TestCleanHTML(t *testing.T) {
 	}
 }
 
-// TestHostileTextIsLinear would take minutes if any of it were quadratic; it
-// asserts nothing about time but the test's own timeout.
+// TestHostileTextIsLinear compares what a text costs with what eight times as
+// much of it does: about 8 times that if all is linear, 64 if it is quadratic.
+// What is over in a moment is linear enough: 64 KiB would take seconds if each
+// character looked at all others, and a moment's ratio is mostly noise.
 func TestHostileTextIsLinear(t *testing.T) {
-	texts := []string{strings.Repeat("<", 2<<20)}
-	for _, unit := range []string{"<b", "<b>", "<!--", "<!--<b>", "<script>", "<script><!--", "</script", `<a x="`, `<a x='"`, "<a x=y ", "<b ", "<!doctype",
-		"\u200d", "a\u0301", "&lt;", "{", "ignore ", "system:"} {
-		texts = append(texts, strings.Repeat(unit, 256<<10/len(unit)))
+	const size, times, most, moment = 8 << 10, 8, 24, 500 * time.Millisecond
+	for name, work := range map[string]func(text string){
+		"CleanBrief":  func(text string) { _, _ = CleanBrief(text) },
+		"CleanHTML":   func(text string) { CleanHTML(text) },
+		"firstObject": func(text string) { firstObject(text) },
+		"hasMarkup":   func(text string) { hasMarkup(text) },
+		"untagger":    func(text string) { untagged(text) },
+	} {
+		for _, unit := range []string{"<", "<b", "<b>", "<!--", "<!--<b>", "<script>", "<script><!--", "</script", `<a x="`, `<a x='"`, "<a x=y ", "<b ", "<!doctype",
+			"\u200d", "a\u0301", "&lt;", "{", `{"":`, "ignore ", "system:"} {
+			text := strings.Repeat(unit, size/len(unit))
+			small := leastTime(5, 0, func() { work(text) })
+			text = strings.Repeat(text, times)
+			enough := max(most*small, moment)
+			if large := leastTime(5, enough, func() { work(text) }); large > enough {
+				t.Errorf("%s takes %s for %q…, and %s for %d times that", name, small, unit, large, times)
+			}
+		}
 	}
-	for _, text := range texts {
+}
+
+// leastTime is that of the quickest try, the one that was disturbed least. A
+// try that is quick enough is the last.
+func leastTime(tries int, enough time.Duration, work func()) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	for range tries {
+		start := time.Now()
+		work()
+		if least = min(least, time.Since(start)); least <= enough {
+			break
+		}
+	}
+	return least
+}
+
+func TestHostileTextIsRefused(t *testing.T) {
+	for _, unit := range []string{"<", "<b>", "<!--<b>", "<script><!--", `<a x='"`, "\u200d", "a\u0301", "{", "ignore "} {
+		text := strings.Repeat(unit, 16<<10/len(unit))
 		if _, err := CleanBrief(text); err == nil {
 			t.Errorf("%.20q… passed as a brief", text)
 		}
 		if _, found := firstObject(text); found {
 			t.Errorf("an object was found in %.20q…", text)
 		}
-		CleanHTML(text)
 	}
-	if !hasMarkup(strings.Repeat("<!--<b>", 2<<20)) {
+	if !hasMarkup(strings.Repeat("<!--<b>", 1000)) {
 		t.Error("no markup was found among comments that do not end")
 	}
 }

@@ -18,6 +18,9 @@ import (
 	"fanfare"
 )
 
+// never is when to come back after an error that is final.
+const never = time.Duration(-1)
+
 func TestFailedCalls(t *testing.T) {
 	date := time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat)
 	for _, test := range []struct {
@@ -38,7 +41,9 @@ func TestFailedCalls(t *testing.T) {
 		{"401", fails(401, "invalid_api_key", ""), fanfare.CodeAIUnavailable, "OPENAI_API_KEY", 0},
 		{"403", fails(403, "", ""), fanfare.CodeAIUnavailable, "OPENAI_API_KEY", 0},
 		{"404", fails(404, "model_not_found", ""), fanfare.CodeAIUnavailable, "OPENAI_MODEL", 0},
-		{"400", fails(400, "context_length_exceeded", ""), fanfare.CodeAIUnavailable, "HTTP 400", 0},
+		{"400", fails(400, "invalid_value", ""), fanfare.CodeAIUnavailable, "HTTP 400", 0},
+		{"too much context", fails(400, "context_length_exceeded", ""), fanfare.CodeAIUnavailable, "Start a new one", never},
+		{"too much context, in a stream", always("data: {\"error\":{\"code\":\"context_length_exceeded\"}}\n\n"), fanfare.CodeAIUnavailable, "Start a new one", never},
 		{"408", fails(408, "", ""), fanfare.CodeAIUnavailable, "in trouble", 0},
 		{"409", fails(409, "", ""), fanfare.CodeAIUnavailable, "in trouble", 0},
 		{"500", fails(500, "", ""), fanfare.CodeAIUnavailable, "in trouble", 0},
@@ -46,11 +51,13 @@ func TestFailedCalls(t *testing.T) {
 		{"redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/v1/elsewhere", http.StatusTemporaryRedirect)
 		}, fanfare.CodeAIUnavailable, "HTTP 307", 0},
-		{"refusal", choice("", "I can't", "stop"), fanfare.CodeAIRefused, "", 0},
-		{"filter", choice("half", "", "content_filter"), fanfare.CodeAIRefused, "", 0},
-		{"filter as status", fails(400, "content_filter", ""), fanfare.CodeAIRefused, "", 0},
-		{"truncated", choice(goodSMS, "", "length"), fanfare.CodeAIInvalidOutput, "cut off", 0},
-		{"no choices", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) }, fanfare.CodeAIInvalidOutput, "", 0},
+		{"refusal", choice("", "I can't", "stop"), fanfare.CodeAIRefused, "", never},
+		{"filter", choice("half", "", "content_filter"), fanfare.CodeAIRefused, "", never},
+		{"filter as status", fails(400, "content_filter", ""), fanfare.CodeAIRefused, "", never},
+		{"truncated", choice(goodSMS, "", "length"), fanfare.CodeAIInvalidOutput, "cut off", never},
+		{"broken rules", says(`{"text":"<b>Hi</b>"}`), fanfare.CodeAIInvalidOutput, "contains HTML", never},
+		{"no choices", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) }, fanfare.CodeAIInvalidOutput, "OPENAI_BASE_URL", 0},
+		{"no choices in a stream", always(usageEvent(1, 1) + doneEvent), fanfare.CodeAIInvalidOutput, "OPENAI_BASE_URL", 0},
 		{"a web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `<html>`) }, fanfare.CodeAIInvalidOutput, "OPENAI_BASE_URL", 0},
 		{"wrong envelope", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"choices":5}`) }, fanfare.CodeAIInvalidOutput, "", 0},
 		{"broken off", func(w http.ResponseWriter, _ *http.Request) {
@@ -66,7 +73,10 @@ func TestFailedCalls(t *testing.T) {
 			if !ok || e.Code != test.code || !strings.Contains(e.Message, test.says) || content != nil {
 				t.Fatalf("content %v, error %v, want %s with %q", content, err, test.code, test.says)
 			}
-			if diff := (e.RetryAfter - test.after).Abs(); diff > 3*time.Second {
+			if e.Final != (test.after == never) {
+				t.Errorf("the error is final: %t", e.Final)
+			}
+			if diff := (e.RetryAfter - max(test.after, 0)).Abs(); diff > 3*time.Second {
 				t.Errorf("come back after %s, want %s", e.RetryAfter, test.after)
 			}
 			if strings.Contains(fmt.Sprintf("%+v %#v %s", err, e.Cause, err), testKey) {
@@ -149,8 +159,9 @@ func TestHugeAnswerIsNotRead(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	_, _, err := s.writer().WriteContent(t.Context(), fanfare.SMS, sneakers, fanfare.Intent{}, nil)
 	runtime.ReadMemStats(&after)
-	if fanfare.ErrorCode(err) != fanfare.CodeAIInvalidOutput || !strings.Contains(err.Error(), "larger than 4 MiB") {
-		t.Errorf("error %v, want %s", err, fanfare.CodeAIInvalidOutput)
+	e, ok := errors.AsType[*fanfare.Error](err)
+	if !ok || e.Code != fanfare.CodeAIInvalidOutput || e.Final || !strings.Contains(err.Error(), "larger than 4 MiB") {
+		t.Errorf("error %v, want %s that may be tried again", err, fanfare.CodeAIInvalidOutput)
 	}
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 40<<20 {
 		t.Errorf("reading it allocated %d MiB", grown>>20)

@@ -10,9 +10,18 @@ import (
 )
 
 func errRefused() error {
-	return fanfare.Errorf(fanfare.CodeAIRefused,
-		"The model refused to write this. Word the brief differently.")
+	return final(fanfare.Errorf(fanfare.CodeAIRefused,
+		"The model refused to write this. Word the brief differently."))
 }
+
+// final marks an error that another attempt would only repeat.
+func final(err *fanfare.Error) error {
+	err.Final = true
+	return err
+}
+
+// errNoChoice is an answer of JSON that holds no completion.
+var errNoChoice = errors.New("the answer has no choices")
 
 func errTimeout(limit time.Duration, cause error) error {
 	return fanfare.Errorf(fanfare.CodeAITimeout,
@@ -28,7 +37,7 @@ func classify(err error) error {
 		return fanfare.Errorf(fanfare.CodeAIInvalidOutput,
 			"The model's answer was larger than %d MiB. Try again.", maxAnswerSize>>20).WithCause(err)
 	}
-	if isNotJSON(err) {
+	if isNoCompletion(err) {
 		return fanfare.Errorf(fanfare.CodeAIInvalidOutput,
 			"The model's server did not answer as a Chat Completions server does. Try again; if it stays so, an operator should check OPENAI_BASE_URL.").WithCause(err)
 	}
@@ -36,8 +45,10 @@ func classify(err error) error {
 		"The model's server cannot be reached, or broke off. Try again in a moment.").WithCause(err)
 }
 
-func isNotJSON(err error) bool {
-	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+// isNoCompletion reports an answer of something else than a model, such as a
+// proxy's page, which may well be gone at the next attempt.
+func isNoCompletion(err error) bool {
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, errNoChoice) {
 		return true
 	}
 	_, ok := errors.AsType[*json.UnmarshalTypeError](err)
@@ -55,6 +66,9 @@ func classifyStatus(e *statusError) error {
 		return later(fanfare.CodeAIRateLimited, "The model's provider limits how often it is asked. Try again in a moment.", e)
 	case e.code == "content_filter" || e.code == "content_policy_violation":
 		return errRefused()
+	case e.code == "context_length_exceeded":
+		return final(fanfare.Errorf(fanfare.CodeAIUnavailable,
+			"The conversation is too long for the model. Start a new one, or ask the operator for a model with a larger context.").WithCause(e))
 	case e.status >= 500 || e.status == http.StatusRequestTimeout || e.status == http.StatusConflict:
 		return later(fanfare.CodeAIUnavailable, "The model's server is in trouble. Try again in a moment.", e)
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:

@@ -20,11 +20,14 @@ const elements = " a abbr acronym address applet area article aside audio b base
 const inline = " a abbr acronym b bdi bdo big blink cite code data del dfn em font i ins kbd label mark q s samp small" +
 	" span strike strong sub sup time tt u var wbr "
 
-// attributes matches the rest of a tag behind its name. Attributes have values,
-// or are those that need none: "a<b and c>d" is a comparison.
-var attributes = regexp.MustCompile(`^(?:[\s/]+(?:[^\s"'<>/=]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)|` +
+// attribute matches an attribute of a tag. It has a value, or is one of those
+// that need none: "a<b and c>d" is a comparison.
+const attribute = `[\s/]+(?:[^\s"'<>/=]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)|` +
 	`(?i:allowfullscreen|async|autofocus|autoplay|checked|controls|default|defer|disabled|download|hidden|inert|ismap|loop|` +
-	`multiple|muted|nomodule|novalidate|open|readonly|required|reversed|selected)\b))*[\s/]*>`)
+	`multiple|muted|nomodule|novalidate|open|readonly|required|reversed|selected)\b)`
+
+// attributes matches the rest of a tag behind its name.
+var attributes = regexp.MustCompile(`^(?:` + attribute + `)*[\s/]*>`)
 
 // maxTag bounds how far a tag may reach, in bytes, which keeps hostile text
 // linear. Longer ones, such as images in a data: address, stay text.

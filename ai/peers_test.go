@@ -89,7 +89,7 @@ func askPeer(t *testing.T, w *Writer) {
 			t.Errorf("%s (-content +heard):\n%s", channel, diff)
 		}
 	}
-	if got := w.dialect.form(); got != (form{format: formatSchema, stream: streamUsage, limited: true}) {
+	if got := w.dialect.form(); got != (form{format: formatSchema, stream: streamUsage}) {
 		t.Errorf("it was asked with less than it takes: %+v", got)
 	}
 }

@@ -27,6 +27,10 @@ type statusError struct {
 	refusesStream bool          // it does not take stream, or stream_options
 }
 
+// streamWord tells a server that does not stream from a proxy that speaks of
+// its upstream.
+var streamWord = regexp.MustCompile(`(?i)\bstream(_options|ing)?\b`)
+
 func (e *statusError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.status, e.code))
 }
@@ -45,7 +49,7 @@ func readStatusError(response *http.Response) *statusError {
 		e.refusesFormat = strings.Contains(text, "response_format") || strings.Contains(text, "json_schema") ||
 			strings.Contains(text, "json_object")
 		e.refusesLimit = strings.Contains(text, "max_completion_tokens")
-		e.refusesStream = strings.Contains(strings.ToLower(text), "stream")
+		e.refusesStream = streamWord.MatchString(text)
 	}
 	return e
 }

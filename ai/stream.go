@@ -24,6 +24,7 @@ import (
 // answer is what one call brought back, however it travelled.
 type answer struct {
 	text      []byte
+	chosen    bool // there is one at all
 	refused   bool // the model, or its provider's filter, would not
 	truncated bool // the model ran out of tokens
 	usage     openai.Usage
@@ -73,7 +74,11 @@ func readAnswer(response *http.Response, hear func(piece string)) (answer, error
 	if isStream(response, body) {
 		read = a.readStream
 	}
-	if err := read(body, hear); err != nil {
+	err := read(body, hear)
+	if err == nil && !a.chosen {
+		err = errNoChoice
+	}
+	if err != nil {
 		return answer{usage: a.usage}, err
 	}
 	return a, nil
@@ -122,6 +127,7 @@ func (a *answer) take(c chunk, hear func(piece string)) (ended bool, err error) 
 		if choice.Index != 0 {
 			continue
 		}
+		a.chosen = true
 		piece := a.unquoter.Text(choice.Delta.Content) + a.unquoter.Text(choice.Message.Content)
 		a.text = append(a.text, piece...)
 		hear(piece)

@@ -1,11 +1,13 @@
 package ai
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -368,6 +370,46 @@ func TestServerThatCannotStream(t *testing.T) {
 				t.Errorf("%d, takes %s: %d restarts for %d requests", status, test.takes, sink.restarts, len(got))
 			}
 		}
+	}
+}
+
+// TestRefusalThatIsNotOfStreams speaks of something upstream, once.
+func TestRefusalThatIsNotOfStreams(t *testing.T) {
+	for _, message := range []string{"upstream connect error", "Upstream_error: bitstreams", "the downstream streamer"} {
+		s := newServer(t, fails(400, "", message), always(whole(goodSMS)))
+		w := s.writer()
+		if _, _, err := writeSMS(t, w, nil); fanfare.ErrorCode(err) != fanfare.CodeAIUnavailable || len(s.requests()) != 1 {
+			t.Errorf("%q: error %v after %d requests, want one that failed", message, err, len(s.requests()))
+		}
+	}
+}
+
+// TestLessIsKeptOnlyWhereItHelped: a refusal may quote what it does not mean.
+func TestLessIsKeptOnlyWhereItHelped(t *testing.T) {
+	all := fails(400, "", "I do not like json_schema, max_completion_tokens and stream")
+	s := newServer(t, all, all, all, all, all, all, fails(400, "", "no stream_options"), always(whole(goodSMS)))
+	var logged bytes.Buffer
+	w := New(Config{APIKey: testKey, BaseURL: s.URL + "/v1", Model: "m", Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	if _, _, err := writeSMS(t, w, nil); fanfare.ErrorCode(err) != fanfare.CodeAIUnavailable || len(s.requests()) != 6 {
+		t.Fatalf("error %v after %d requests, want each way to ask with less tried", err, len(s.requests()))
+	}
+	for range 2 {
+		if _, _, err := writeSMS(t, w, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, asked := range s.requests()[6:] {
+		got = append(got, asked.ResponseFormat.Type+" "+streaming(asked))
+		if asked.MaxCompletionTokens == 0 {
+			t.Error("asked without a limit, which only a call that failed had left out")
+		}
+	}
+	if diff := cmp.Diff([]string{"json_schema stream+usage", "json_schema stream", "json_schema stream"}, got); diff != "" {
+		t.Errorf("after it (-want +got):\n%s", diff)
+	}
+	if n := strings.Count(logged.String(), "level=WARN"); n != 6 || !strings.Contains(logged.String(), "without=stream") {
+		t.Errorf("%d warnings, want one for each step down:\n%s", n, &logged)
 	}
 }
 

@@ -16,9 +16,11 @@ type texts struct {
 	channel fanfare.Channel
 	fields  []string
 
-	json streamjson.Decoder
-	body htmltext.Stripper
-	tags hashtagger
+	json  streamjson.Decoder
+	field string // the last one that was heard
+	body  htmltext.Stripper
+	tags  hashtagger
+	plain untagger // of the field, unless it is the body
 }
 
 func newTexts(sink fanfare.TextSink, channel fanfare.Channel) *texts {
@@ -37,7 +39,8 @@ func (t *texts) restart() {
 	if t == nil {
 		return
 	}
-	t.json, t.body, t.tags = *streamjson.New(t.tell, t.fields...), htmltext.Stripper{}, hashtagger{}
+	t.json, t.field = *streamjson.New(t.tell, t.fields...), ""
+	t.body, t.tags, t.plain = htmltext.Stripper{}, hashtagger{}, untagger{}
 	t.sink.Restart(t.channel)
 }
 
@@ -52,31 +55,43 @@ func (t *texts) hear(piece string) {
 func (t *texts) end() {
 	if t != nil {
 		t.append(bodyField, t.body.End())
+		t.append(t.field, t.plain.end())
 	}
 }
 
+// tell takes markup out, of which no other field than the body may have any:
+// the text has not been checked yet. Control characters go first, or what
+// parted "<" from "b>" would leave a tag behind.
 func (t *texts) tell(field, text string) {
+	if field != t.field {
+		t.append(t.field, t.plain.end())
+		t.field = field
+	}
 	switch field {
 	case bodyField:
-		text = t.body.Strip(text)
+		text = strings.ReplaceAll(text, "\r", "\n") // it is white space there
+		t.append(field, t.body.Strip(printable(text)))
 	case hashtagsField:
-		text = t.tags.normalise(text)
+		t.append(field, t.plain.strip(t.tags.normalise(printable(text))))
+	default:
+		t.append(field, t.plain.strip(printable(text)))
 	}
-	t.append(field, text)
 }
 
-// append keeps control characters away, which mean something to a terminal:
-// the text has not been checked yet.
 func (t *texts) append(field, text string) {
-	text = strings.Map(func(r rune) rune {
+	if text = printable(text); text != "" { // the body may have spelled others as references
+		t.sink.Append(t.channel, field, text)
+	}
+}
+
+// printable keeps control characters away, which mean something to a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return -1
 		}
 		return r
 	}, text)
-	if text != "" {
-		t.sink.Append(t.channel, field, text)
-	}
 }
 
 // hashtagger writes hashtags as normaliseHashtags does, piece by piece.

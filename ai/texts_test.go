@@ -149,6 +149,49 @@ func TestEveryRequestRestartsTheTexts(t *testing.T) {
 	}
 }
 
+// TestMarkupIsNotHeard has a model write it where it must not, cut anywhere.
+func TestMarkupIsNotHeard(t *testing.T) {
+	for _, test := range []struct {
+		channel fanfare.Channel
+		answer  string
+		want    map[string]string
+	}{
+		{fanfare.Social, `{"post":"<b>Big</b> \n sale &amp; CTR < 5, <\u0062 class='x>y'>now</b\u003e <3","hashtags":["<i>one</i>","< b>two","a<"]}`,
+			map[string]string{"post": "Big \n sale &amp; CTR < 5, now <3", "hashtags": "#one\n#two\n#a<"}},
+		{fanfare.PPC, `{"headlines":["<b>a</b>","b <","c<b"],"descriptions":["<!-- no -->d","<\u0000b>e"]}`,
+			map[string]string{"headlines": "a\nb <\nc<b", "descriptions": "d\ne"}},
+		{fanfare.SMS, `{"text":"<scr<b></b>ipt>x</script>"}`, map[string]string{"text": "< script>x"}},
+		{fanfare.Email, email("<h1>Hi</h1>", "a<br/>b", "<p>a\rb</p>"), map[string]string{"subject": "Hi", "preview": "ab", "body": "a b"}},
+	} {
+		for cut := range len([]rune(test.answer)) {
+			runes := []rune(test.answer)
+			stream := deltas(string(runes[:cut]), cut+1) + deltas(string(runes[cut:]), len(runes)) + event("{}", `"stop"`)
+			var sink ear
+			_, _, err := newServer(t, always(stream)).writer().WriteContent(t.Context(), test.channel, sneakers, fanfare.Intent{}, &sink)
+			if fanfare.ErrorCode(err) != fanfare.CodeAIInvalidOutput {
+				t.Fatalf("error %v, want %s", err, fanfare.CodeAIInvalidOutput)
+			}
+			if diff := cmp.Diff(test.want, sink.sums); diff != "" {
+				t.Fatalf("%s cut at %d (-want +heard):\n%s", test.answer, cut, diff)
+			}
+		}
+	}
+}
+
+// TestRestartForgetsWhatIsHeld back of an answer that broke off.
+func TestRestartForgetsWhatIsHeld(t *testing.T) {
+	var sink ear
+	heard := newTexts(&sink, fanfare.Social)
+	for _, answer := range []string{`{"post":"a<b`, `{"post":">c"}`} {
+		heard.restart()
+		heard.hear(answer)
+	}
+	heard.end()
+	if diff := cmp.Diff(map[string]string{"post": ">c"}, sink.sums); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
+
 // TestUncheckedTextsCannotAct: what is heard may be no content in the end.
 func TestUncheckedTextsCannotAct(t *testing.T) {
 	answer := email("a\x1b[31mb\u009bc\x00d\re\nf", "x", `<p>a&#27;[2Jb<script>alert(1)</script><img src=x onerror=alert(1)> c &am`)

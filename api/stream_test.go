@@ -36,7 +36,7 @@ func stream(t *testing.T, a *apitest.App, client *apitest.Client, path, lastID s
 	if lastID != "" {
 		request.Header.Set("Last-Event-ID", lastID)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request) //nolint:bodyclose // by the goroutine that reads it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func TestAnyBriefNeedsOneAsk(t *testing.T) {
 	writer, asked := newWriter(t)
 	briefs := extremeBriefs()
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 100 {
+	for range 25 {
 		briefs = append(briefs, randomBrief(random))
 	}
 	for _, text := range briefs {
