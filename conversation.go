@@ -38,8 +38,8 @@ type Reply struct {
 // Conversation is a thread of briefs and answers.
 type Conversation struct {
 	ID        string          `json:"id"`
-	Messages  []Message       `json:"messages"`
-	Metadata  json.RawMessage `json:"metadata"`
+	Messages  []Message       `json:"messages" nullable:"false" doc:"The latest 200, oldest first"`
+	Metadata  json.RawMessage `json:"metadata" doc:"An object"`
 	CreatedAt time.Time       `json:"createdAt"`
 	UpdatedAt time.Time       `json:"updatedAt"`
 }

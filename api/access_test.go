@@ -112,7 +112,7 @@ func TestWhatBelongsToOthers(t *testing.T) {
 			owner.Do(t, line, route.body).Want(t, route.own)
 		})
 	}
-	for _, line := range []string{"GET /api/jobs", "GET /api/campaign"} {
+	for _, line := range []string{"GET /api/jobs", "GET /api/campaign", "GET /api/conversations"} {
 		if answer := stranger.Do(t, line, nil).Want(t, http.StatusOK); strings.TrimSpace(answer.Body) != "[]" {
 			t.Errorf("%s of a stranger: %s", line, answer.Body)
 		}
@@ -127,9 +127,10 @@ func TestEveryRouteAsksWho(t *testing.T) {
 	owner, stranger := a.User(t, "ada@example.com"), a.User(t, "bob@example.com")
 	revoked := a.User(t, "eve@example.com")
 	a.Exec(t, `DELETE FROM api_keys WHERE user_id = $1`, revoked.UserID)
-	job, campaign := submit(t, owner)
+	submitted := owner.Do(t, "POST /api/campaign", `{"prompt": "Sell tea"}`).Want(t, http.StatusAccepted)
+	job, campaign, conversation := submitted.Text("job.id"), submitted.Text("campaign.id"), submitted.Text("conversationId")
 	key := owner.Do(t, "POST /api/keys", `{"name": "k"}`).Want(t, http.StatusCreated).Text("id")
-	ids := map[string]string{"jobs": job, "campaign": campaign, "keys": key}
+	ids := map[string]string{"jobs": job, "campaign": campaign, "keys": key, "conversations": conversation}
 
 	asked := 0
 	for path, methods := range openAPI(t, a).Paths {

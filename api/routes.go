@@ -39,6 +39,10 @@ func (s *Server) routes() {
 		mayFail(http.StatusConflict))
 	route(s, spec{"deleteCampaign", DELETE, "/api/campaign/{id}", "Delete a campaign", "Campaigns", users, limitAPI, http.StatusNoContent}, s.deleteCampaign)
 
+	route(s, spec{"listConversations", GET, "/api/conversations", "List conversations", "Conversations", users, limitAPI, http.StatusOK}, s.listConversations)
+	route(s, spec{"getConversation", GET, "/api/conversations/{id}", "Read a conversation", "Conversations", users, limitAPI, http.StatusOK}, s.getConversation)
+	route(s, spec{"deleteConversation", DELETE, "/api/conversations/{id}", "Delete a conversation", "Conversations", users, limitAPI, http.StatusNoContent}, s.deleteConversation)
+
 	route(s, spec{"listJobs", GET, "/api/jobs", "List jobs", "Jobs", users, limitPoll, http.StatusOK}, s.listJobs)
 	route(s, spec{"getJob", GET, "/api/jobs/{id}", "Read a job", "Jobs", users, limitPoll, http.StatusOK}, s.getJob,
 		answers[struct{}]("304", "It has not changed since If-None-Match"))

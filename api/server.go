@@ -30,6 +30,7 @@ type Store interface {
 	userStore
 	keyStore
 	campaignStore
+	conversationStore
 	jobStore
 	eventStore
 	credentialStore
