@@ -4,6 +4,8 @@ import "time"
 
 // The actions that audit records name.
 const (
+	ActionAnalyticsAnalyze   = "analytics.analyze"
+	ActionAnalyticsOptimize  = "analytics.optimize"
 	ActionCampaignCreate     = "campaign.create"
 	ActionCampaignUpdate     = "campaign.update"
 	ActionCampaignDelete     = "campaign.delete"

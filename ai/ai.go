@@ -1,4 +1,4 @@
-// Package ai lets a language model read briefs and write content.
+// Package ai lets a language model read briefs, write content and analyze metrics.
 //
 // It speaks Chat Completions with any OpenAI-compatible server, tells the texts
 // while they are written to whoever listens, keeps what
@@ -39,7 +39,7 @@ type Config struct {
 	Logger *slog.Logger // nil logs nothing; neither briefs nor answers are ever logged
 }
 
-// Writer asks a model. It implements fanfare.Writer and may be used by many
+// Writer asks a model. It implements fanfare.Writer and fanfare.Analyst, and may be used by many
 // goroutines at once.
 type Writer struct {
 	config  Config

@@ -81,5 +81,5 @@ func errBroken(broken []string) error {
 		reasons = append(reasons[:maxReasonSize], '…')
 	}
 	return final(fanfare.Errorf(fanfare.CodeAIInvalidOutput,
-		"The model's answer broke the rules %d times, at last: %s. Try again, or word the brief differently.", maxAsks, string(reasons)))
+		"The model's answer broke the rules %d times, at last: %s. Try again, or word your request differently.", maxAsks, string(reasons)))
 }

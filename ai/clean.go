@@ -26,6 +26,12 @@ func CleanBrief(text string) (string, error) {
 	return cleanField("prompt", text, BriefMax, 1)
 }
 
+// CleanText cleans any other text that a model will see, like a brief. It must
+// have 1 to most characters; errors name the field.
+func CleanText(field, text string, most int) (string, error) {
+	return cleanField(field, text, most, 1)
+}
+
 // CleanHistory cleans the turns that a client brought along, each like a
 // brief. Roles that do not exist become user, assistant turns become quoted
 // text, empty turns are dropped.
@@ -51,6 +57,13 @@ func CleanHistory(turns []fanfare.Turn) ([]fanfare.Turn, error) {
 	return cleaned, nil
 }
 
+func empty(field string) string {
+	if field == "prompt" {
+		return "it is empty; describe the campaign in a sentence or two"
+	}
+	return "it is empty; say it in a few words"
+}
+
 func cleanField(field, text string, most, least int) (string, error) {
 	cleaned, settled := settle(text)
 	if !settled {
@@ -58,7 +71,7 @@ func cleanField(field, text string, most, least int) (string, error) {
 	}
 	switch n := utf8.RuneCountInString(cleaned); {
 	case n < least:
-		return "", fanfare.Invalid(field, "it is empty; describe the campaign in a sentence or two")
+		return "", fanfare.Invalid(field, "%s", empty(field))
 	case n > most:
 		return "", fanfare.Invalid(field, "it has %d characters; at most %d are allowed", n, most)
 	}

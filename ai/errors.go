@@ -11,7 +11,7 @@ import (
 
 func errRefused() error {
 	return final(fanfare.Errorf(fanfare.CodeAIRefused,
-		"The model refused to write this. Word the brief differently."))
+		"The model refused to answer this. Word your request differently."))
 }
 
 // final marks an error that another attempt would only repeat.

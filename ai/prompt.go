@@ -30,6 +30,10 @@ type limits struct {
 	PostAim                                  int
 	HeadlineMax, DescriptionMax              int
 	TextMax                                  int
+	KeyMetricsMin, KeyMetricsMax             int
+	RecommendationsMin, RecommendationsMax   int
+	OptimizationsMin, OptimizationsMax       int
+	SuggestionsMin, SuggestionsMax           int
 }
 
 // renderPrompts returns the instructions for each answer. It panics if a
@@ -41,7 +45,11 @@ func renderPrompts() map[string]string {
 		BodyMinWords: fanfare.EmailBodyMinWords, BodyMaxWords: fanfare.EmailBodyMaxWords, BodyAimWords: bodyAimWords,
 		PostAim:     postAim,
 		HeadlineMax: fanfare.PPCHeadlineMax, DescriptionMax: fanfare.PPCDescriptionMax,
-		TextMax: fanfare.SMSTextMax,
+		TextMax:       fanfare.SMSTextMax,
+		KeyMetricsMin: fanfare.KeyMetricsMin, KeyMetricsMax: fanfare.KeyMetricsMax,
+		RecommendationsMin: fanfare.RecommendationsMin, RecommendationsMax: fanfare.RecommendationsMax,
+		OptimizationsMin: fanfare.OptimizationsMin, OptimizationsMax: fanfare.OptimizationsMax,
+		SuggestionsMin: fanfare.SuggestionsMin, SuggestionsMax: fanfare.SuggestionsMax,
 	}
 	prompts := map[string]string{}
 	for _, name := range answerNames() {
@@ -56,7 +64,7 @@ func renderPrompts() map[string]string {
 
 // answerNames lists what a model can be asked for.
 func answerNames() []string {
-	names := []string{intentName}
+	names := []string{intentName, analyzeName, optimizeName}
 	for _, channel := range fanfare.Channels() {
 		names = append(names, string(channel))
 	}

@@ -14,9 +14,11 @@ import (
 type field struct{ name, kind, about string }
 
 const (
-	intentName = "intent"
-	kindText   = `"type":"string"`
-	kindTexts  = `"type":"array","items":{"type":"string"}`
+	intentName   = "intent"
+	analyzeName  = "analyze"
+	optimizeName = "optimize"
+	kindText     = `"type":"string"`
+	kindTexts    = `"type":"array","items":{"type":"string"}`
 )
 
 func intentSchema() json.RawMessage {
@@ -30,6 +32,26 @@ func intentSchema() json.RawMessage {
 		field{"schedule", kindText, "When it shall go out, in the brief's words; empty if it does not say"},
 	)
 }
+
+func insightsSchema() json.RawMessage {
+	metric := object(
+		field{"label", kindText, "The metric's name"},
+		field{"value", kindText, "Its figure as given, with its unit"},
+		field{"trend", `"type":"string","enum":["up","down","stable"]`, "Where it is heading; stable where the data does not tell"},
+	)
+	return object(
+		field{"summary", kindText, "2 to 3 sentences"},
+		field{"keyMetrics", `"type":"array","items":` + string(metric), entries(fanfare.KeyMetricsMin, fanfare.KeyMetricsMax)},
+		field{"recommendations", kindTexts, entries(fanfare.RecommendationsMin, fanfare.RecommendationsMax)},
+		field{"optimizations", kindTexts, entries(fanfare.OptimizationsMin, fanfare.OptimizationsMax)},
+	)
+}
+
+func suggestionsSchema() json.RawMessage {
+	return object(field{"suggestions", kindTexts, entries(fanfare.SuggestionsMin, fanfare.SuggestionsMax)})
+}
+
+func entries(least, most int) string { return fmt.Sprintf("%d to %d entries", least, most) }
 
 func contentSchema(channel fanfare.Channel) (schema json.RawMessage, known bool) {
 	fields := contentFields(channel)

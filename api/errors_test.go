@@ -48,7 +48,7 @@ func TestEveryRefusalHasOneShape(t *testing.T) {
 		{name: "limit no number", line: "GET /api/jobs?limit=many", status: 400, code: "invalid_request", want: "must be a whole number"},
 		{name: "huge limit", line: "GET /api/keys?limit=99999999999999999999", status: 400, code: "invalid_request"},
 		{name: "unknown status", line: "GET /api/jobs?status=lost", status: 400, code: "invalid_request", want: "must be one of scheduled, queued"},
-		{name: "unknown kind", line: "GET /api/jobs?kind=lost", status: 400, code: "invalid_request", want: "must be one of campaign.generate"},
+		{name: "unknown kind", line: "GET /api/jobs?kind=lost", status: 400, code: "invalid_request", want: "must be one of analytics.analyze, analytics.optimize, campaign.generate"},
 		{name: "campaign id", line: "GET /api/jobs?campaignId=1", status: 400, code: "invalid_request", want: "must be a UUID"},
 		{name: "cursor", line: "GET /api/jobs?cursor=xyz", status: 400, code: "invalid_request", want: `"field":"cursor"`},
 		{name: "unknown campaign status", line: "GET /api/campaign?status=lost", status: 400, code: "invalid_request", want: "must be one of draft"},

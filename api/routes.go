@@ -39,6 +39,15 @@ func (s *Server) routes() {
 		mayFail(http.StatusConflict))
 	route(s, spec{"deleteCampaign", DELETE, "/api/campaign/{id}", "Delete a campaign", "Campaigns", users, limitAPI, http.StatusNoContent}, s.deleteCampaign)
 
+	route(s, spec{"analyze", POST, "/api/analytics", "Analyze a campaign's metrics", "Analytics", users, limitAI, http.StatusAccepted}, s.submitAnalysis,
+		answers[AnalysisAccepted]("202", "Accepted: the job is on disk and will be done"),
+		answers[Analysis]("200", "With Prefer: wait, the result itself"),
+		mayFail(http.StatusNotFound))
+	route(s, spec{"suggestOptimizations", POST, "/api/analytics/optimizations", "Suggest how a campaign could do better", "Analytics", users, limitAI, http.StatusAccepted}, s.submitOptimizations,
+		answers[JobAnswer]("202", "Accepted: the job is on disk and will be done"),
+		answers[Optimizations]("200", "With Prefer: wait, the result itself"),
+		mayFail(http.StatusNotFound))
+
 	route(s, spec{"listConversations", GET, "/api/conversations", "List conversations", "Conversations", users, limitAPI, http.StatusOK}, s.listConversations)
 	route(s, spec{"getConversation", GET, "/api/conversations/{id}", "Read a conversation", "Conversations", users, limitAPI, http.StatusOK}, s.getConversation)
 	route(s, spec{"deleteConversation", DELETE, "/api/conversations/{id}", "Delete a conversation", "Conversations", users, limitAPI, http.StatusNoContent}, s.deleteConversation)

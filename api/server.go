@@ -61,6 +61,8 @@ type Limiter interface {
 // Cleaner makes what people wrote fit for a model, or refuses it.
 type Cleaner interface {
 	CleanBrief(text string) (string, error)
+	// CleanText cleans a text of 1 to most characters; errors name its field.
+	CleanText(field, text string, most int) (string, error)
 	CleanHistory(turns []fanfare.Turn) ([]fanfare.Turn, error)
 	CleanHTML(body string) string
 }

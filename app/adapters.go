@@ -10,7 +10,10 @@ import (
 type cleaner struct{}
 
 func (cleaner) CleanBrief(text string) (string, error) { return ai.CleanBrief(text) }
-func (cleaner) CleanHTML(body string) string           { return ai.CleanHTML(body) }
+func (cleaner) CleanText(field, text string, most int) (string, error) {
+	return ai.CleanText(field, text, most)
+}
+func (cleaner) CleanHTML(body string) string { return ai.CleanHTML(body) }
 func (cleaner) CleanHistory(turns []fanfare.Turn) ([]fanfare.Turn, error) {
 	return ai.CleanHistory(turns)
 }

@@ -66,12 +66,14 @@ func (p *parts) drain(ctx context.Context, w *worker.Worker, servers []*queue.Se
 }
 
 func (p *parts) newWorker() *worker.Worker {
+	writer := ai.New(ai.Config{
+		APIKey: p.Config.AI.APIKey, BaseURL: p.Config.AI.BaseURL, Model: p.Config.AI.Model,
+		Timeout: p.Config.AI.Timeout, Demo: p.Config.AI.Demo, Logger: p.logger,
+		PriceInput: p.Config.AI.PriceInput, PriceOutput: p.Config.AI.PriceOutput,
+	})
 	deps := jobs.Deps{
-		Writer: ai.New(ai.Config{
-			APIKey: p.Config.AI.APIKey, BaseURL: p.Config.AI.BaseURL, Model: p.Config.AI.Model,
-			Timeout: p.Config.AI.Timeout, Demo: p.Config.AI.Demo, Logger: p.logger,
-			PriceInput: p.Config.AI.PriceInput, PriceOutput: p.Config.AI.PriceOutput,
-		}),
+		Writer:    writer,
+		Analyst:   writer,
 		Campaigns: p.store,
 		Texts:     events.NewTexts(p.redis, p.logger),
 	}

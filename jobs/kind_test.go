@@ -15,18 +15,20 @@ import (
 )
 
 func TestKindsAreThoseOfTheContract(t *testing.T) {
-	if diff := cmp.Diff([]string{"campaign.generate"}, Names()); diff != "" {
+	if diff := cmp.Diff([]string{"analytics.analyze", "analytics.optimize", "campaign.generate"}, Names()); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"ai"}, Queues()); diff != "" {
 		t.Errorf("queues (-want +got):\n%s", diff)
 	}
-	definition, known := Lookup("campaign.generate")
-	if !known || definition.Queue != QueueAI || definition.Expiry != 15*time.Minute || definition.Backoff != (Backoff{time.Second, 16 * time.Second}) {
-		t.Errorf("campaign.generate is %+v", definition)
-	}
-	if got := definition.Timeout(Settings{JobTimeout: 7 * time.Second}); got != 7*time.Second {
-		t.Errorf("an attempt's timeout is %s, want JOB_TIMEOUT", got)
+	for _, name := range Names() {
+		definition, known := Lookup(name)
+		if !known || definition.Queue != QueueAI || definition.Expiry != 15*time.Minute || definition.Backoff != (Backoff{time.Second, 16 * time.Second}) {
+			t.Errorf("%s is %+v", name, definition)
+		}
+		if got := definition.Timeout(Settings{JobTimeout: 7 * time.Second}); got != 7*time.Second {
+			t.Errorf("%s: an attempt's timeout is %s, want JOB_TIMEOUT", name, got)
+		}
 	}
 	for _, name := range []string{"", "campaign", "campaign.generate2", "Campaign.generate"} {
 		if _, known := Lookup(name); known {

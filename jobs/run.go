@@ -14,6 +14,7 @@ import (
 // the program wires them.
 type Deps struct {
 	Writer    fanfare.Writer
+	Analyst   fanfare.Analyst
 	Campaigns CampaignReader
 	Texts     Texts // nil: nobody watches
 }

@@ -117,6 +117,15 @@ func (a *App) Count(t testing.TB, query string, args ...any) int {
 	return n
 }
 
+// Text returns the text that a query selects.
+func (a *App) Text(t testing.TB, query string, args ...any) (text string) {
+	t.Helper()
+	if err := a.DB.QueryRowContext(t.Context(), query, args...).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // Exec changes the database.
 func (a *App) Exec(t testing.TB, statement string, args ...any) {
 	t.Helper()

@@ -30,6 +30,12 @@ type (
 
 // write returns the answer of a name; not known means that there is none such.
 func write(name, brief string) (answer any, known bool) {
+	switch name {
+	case "analyze":
+		return readPerformance(brief).insights(), true
+	case "optimize":
+		return readPerformance(brief).suggestions(), true
+	}
 	r := read(brief)
 	switch name {
 	case "intent":
