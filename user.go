@@ -20,6 +20,8 @@ type User struct {
 	Role         Role
 	Disabled     bool
 	CreatedAt    time.Time
+	// BrandVersion counts the changes of the user's brand kits.
+	BrandVersion int64
 }
 
 // Session is a signed-in browser. Only a digest of its token is stored.

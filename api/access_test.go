@@ -130,7 +130,8 @@ func TestEveryRouteAsksWho(t *testing.T) {
 	submitted := owner.Do(t, "POST /api/campaign", `{"prompt": "Sell tea"}`).Want(t, http.StatusAccepted)
 	job, campaign, conversation := submitted.Text("job.id"), submitted.Text("campaign.id"), submitted.Text("conversationId")
 	key := owner.Do(t, "POST /api/keys", `{"name": "k"}`).Want(t, http.StatusCreated).Text("id")
-	ids := map[string]string{"jobs": job, "campaign": campaign, "keys": key, "conversations": conversation}
+	kit := owner.Do(t, "POST /api/brand", brand(nil)).Want(t, http.StatusCreated).Text("id")
+	ids := map[string]string{"jobs": job, "campaign": campaign, "keys": key, "conversations": conversation, "brand": kit}
 
 	asked := 0
 	for path, methods := range openAPI(t, a).Paths {

@@ -1,15 +1,10 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"unicode/utf8"
-
-	jsonpatch "github.com/evanphx/json-patch/v5"
 
 	"fanfare"
 )
@@ -52,22 +47,11 @@ func (s *Server) patchCampaign(ctx context.Context, in *patchCampaignInput) (*ca
 
 // edit merges a patch (RFC 7396) into what may be edited of a campaign.
 func (s *Server) edit(campaign *fanfare.Campaign, patch []byte) error {
-	if !bytes.HasPrefix(bytes.TrimSpace(patch), []byte("{")) {
-		return fanfare.Invalid("body", "must be an object with what is to be changed")
-	}
-	document, err := json.Marshal(campaignEdit{
+	edited, err := merge(campaignEdit{
 		Goal: campaign.Goal, Channels: campaign.Channels, Content: campaign.Content,
 		Audience: campaign.Audience, Budget: campaign.Budget,
-	})
+	}, patch)
 	if err != nil {
-		return fmt.Errorf("encoding a campaign to be edited: %w", err)
-	}
-	merged, err := jsonpatch.MergePatch(document, patch)
-	if err != nil {
-		return fanfare.Invalid("body", "is no JSON merge patch (RFC 7396)").WithCause(err)
-	}
-	var edited campaignEdit
-	if err := edited.decode(merged); err != nil {
 		return err
 	}
 	if len(campaign.Channels) > 0 && len(edited.Channels) == 0 {
@@ -85,38 +69,6 @@ func (s *Server) edit(campaign *fanfare.Campaign, patch []byte) error {
 	campaign.Goal, campaign.Channels, campaign.Content = edited.Goal, edited.Channels, edited.Content
 	campaign.Audience, campaign.Budget = edited.Audience, edited.Budget
 	return nil
-}
-
-// decode reads each field by itself, to be able to say which one has a value
-// of the wrong type.
-func (e *campaignEdit) decode(document []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(document, &fields); err != nil {
-		return fmt.Errorf("decoding an edited campaign: %w", err)
-	}
-	for name, dest := range map[string]any{
-		"goal": &e.Goal, "channels": &e.Channels, "content": &e.Content, "audience": &e.Audience, "budget": &e.Budget,
-	} {
-		raw, there := fields[name]
-		if !there {
-			continue
-		}
-		if err := json.Unmarshal(raw, dest); err != nil {
-			return badField(name, err)
-		}
-	}
-	return nil
-}
-
-func badField(name string, err error) error {
-	e, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	switch {
-	case !ok:
-		return fanfare.Invalid(name, notValid)
-	case e.Field != "":
-		name += "." + e.Field
-	}
-	return fanfare.Invalid(name, "can't be a %s", e.Value)
 }
 
 const (

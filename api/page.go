@@ -83,8 +83,25 @@ type IDInput struct {
 // Resolve implements huma.Resolver. PostgreSQL would take a UUID in other forms
 // too; audit records name things in one.
 func (in *IDInput) Resolve(huma.Context) []error {
-	in.ID = strings.ToLower(in.ID)
-	if !isID(in.ID) {
+	return readID(&in.ID)
+}
+
+// IDQueryInput is IDInput for those who name a thing with ?id=.
+type IDQueryInput struct {
+	ID string `query:"id" required:"true" doc:"A UUID"`
+}
+
+// Resolve implements huma.Resolver. That an id is missing is said by its tag.
+func (in *IDQueryInput) Resolve(huma.Context) []error {
+	if in.ID == "" {
+		return nil
+	}
+	return readID(&in.ID)
+}
+
+func readID(id *string) []error {
+	*id = strings.ToLower(*id)
+	if !isID(*id) {
 		return []error{&ErrorBody{status: http.StatusNotFound}}
 	}
 	return nil

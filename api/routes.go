@@ -6,6 +6,8 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"fanfare"
 )
 
 const apiDescription = `Fanfare turns a marketing brief into content for each channel.
@@ -47,6 +49,16 @@ func (s *Server) routes() {
 		answers[JobAnswer]("202", "Accepted: the job is on disk and will be done"),
 		answers[Optimizations]("200", "With Prefer: wait, the result itself"),
 		mayFail(http.StatusNotFound))
+
+	route(s, spec{"listBrandKits", GET, "/api/brand", "List brand kits", "Brand kits", users, limitAPI, http.StatusOK}, s.listBrandKits)
+	route(s, spec{"createBrandKit", POST, "/api/brand", "Create a brand kit", "Brand kits", users, limitAPI, http.StatusCreated}, s.createBrandKit,
+		answers[fanfare.BrandKit]("201", "Created, and the only active one"))
+	route(s, spec{"patchBrandKit", PATCH, "/api/brand/{id}", "Edit a brand kit", "Brand kits", users, limitAPI, http.StatusOK}, s.patchBrandKit,
+		takes[brandKitEdit]("application/merge-patch+json", "application/json"))
+	route(s, spec{"patchBrandKitByQuery", PATCH, "/api/brand", "Edit a brand kit", "Brand kits", users, limitAPI, http.StatusOK}, s.patchBrandKitByQuery,
+		takes[brandKitEdit]("application/merge-patch+json", "application/json"))
+	route(s, spec{"deleteBrandKit", DELETE, "/api/brand/{id}", "Delete a brand kit", "Brand kits", users, limitAPI, http.StatusNoContent}, s.deleteBrandKit)
+	route(s, spec{"deleteBrandKitByQuery", DELETE, "/api/brand", "Delete a brand kit", "Brand kits", users, limitAPI, http.StatusNoContent}, s.deleteBrandKitByQuery)
 
 	route(s, spec{"listConversations", GET, "/api/conversations", "List conversations", "Conversations", users, limitAPI, http.StatusOK}, s.listConversations)
 	route(s, spec{"getConversation", GET, "/api/conversations/{id}", "Read a conversation", "Conversations", users, limitAPI, http.StatusOK}, s.getConversation)

@@ -31,6 +31,7 @@ type Store interface {
 	keyStore
 	campaignStore
 	conversationStore
+	brandStore
 	jobStore
 	eventStore
 	credentialStore
@@ -87,6 +88,7 @@ type Deps struct {
 	Texts     Texts
 	Limiter   Limiter
 	Cleaner   Cleaner
+	Cache     Cache
 	Passwords Passwords
 	Tokens    Tokens
 	Accounts  Accounts

@@ -12,6 +12,7 @@ import (
 
 	"fanfare/api"
 	"fanfare/auth"
+	"fanfare/cache"
 	"fanfare/config"
 	"fanfare/events"
 	"fanfare/ratelimit"
@@ -93,6 +94,7 @@ func (p *parts) apiServer() (*api.Server, error) {
 		Texts:     events.NewTexts(p.redis, p.logger),
 		Limiter:   ratelimit.New(p.redis, secrets.Derive("rate limits")),
 		Cleaner:   cleaner{},
+		Cache:     cache.New(p.redis, p.logger),
 		Passwords: auth.NewHasher(),
 		Tokens:    secrets,
 		Accounts:  auth.Accounts{},

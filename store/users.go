@@ -15,10 +15,11 @@ type userRow struct {
 	Role         fanfare.Role `db:"role"`
 	Disabled     bool         `db:"disabled"`
 	CreatedAt    time.Time    `db:"created_at"`
+	BrandVersion int64        `db:"brand_version"`
 }
 
 const userColumns = `users.id, users.name, users.email, users.password_hash, users.role,
-	users.disabled_at IS NOT NULL AS disabled, users.created_at`
+	users.disabled_at IS NOT NULL AS disabled, users.created_at, users.brand_version`
 
 func (r userRow) user() fanfare.User {
 	u := fanfare.User(r)

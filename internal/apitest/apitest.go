@@ -18,6 +18,7 @@ import (
 	"fanfare/ai"
 	"fanfare/api"
 	"fanfare/auth"
+	"fanfare/cache"
 	"fanfare/events"
 	"fanfare/internal/testdb"
 	"fanfare/queue"
@@ -100,7 +101,7 @@ func (a *App) serve(t testing.TB, setup *Setup) {
 	deps := api.Deps{
 		Store: a.Store, Queue: queue.New(a.Redis), Hub: a.Hub, Texts: a.Texts,
 		Limiter: ratelimit.New(a.Redis, a.tokens.Derive("rate limits")),
-		Cleaner: cleaner{}, Passwords: auth.NewHasher(), Tokens: a.tokens, Accounts: auth.Accounts{},
+		Cleaner: cleaner{}, Cache: cache.New(a.Redis, logger), Passwords: auth.NewHasher(), Tokens: a.tokens, Accounts: auth.Accounts{},
 		PingRedis: func(ctx context.Context) error { return a.Redis.Ping(ctx).Err() },
 		Logger:    logger, Reporter: a.Reports,
 	}
