@@ -19,11 +19,15 @@ const (
 
 // How many entries an analysis has of each.
 const (
-	KeyMetricsMin, KeyMetricsMax           = 3, 5
-	RecommendationsMin, RecommendationsMax = 3, 5
-	OptimizationsMin, OptimizationsMax     = 2, 3
-	SuggestionsMin, SuggestionsMax         = 2, 5
-	insightTextMax                         = 2000
+	KeyMetricsMin      = 3
+	KeyMetricsMax      = 5
+	RecommendationsMin = 3
+	RecommendationsMax = 5
+	OptimizationsMin   = 2
+	OptimizationsMax   = 3
+	SuggestionsMin     = 2
+	SuggestionsMax     = 5
+	insightTextMax     = 2000
 )
 
 // Performance is what a campaign is analyzed by. Metrics are JSON of any shape.

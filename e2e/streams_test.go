@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -163,7 +164,7 @@ func TestStreamGoesOnAtAnotherAPI(t *testing.T) {
 		}
 		if f.event == "job.started" && !stopped {
 			stopped = true
-			go second.terminate(20 * time.Second)
+			second.signal(syscall.SIGTERM)
 		}
 		return true
 	}
