@@ -163,17 +163,22 @@ func TestMarkupIsNotHeard(t *testing.T) {
 		{fanfare.SMS, `{"text":"<scr<b></b>ipt>x</script>"}`, map[string]string{"text": "< script>x"}},
 		{fanfare.Email, email("<h1>Hi</h1>", "a<br/>b", "<p>a\rb</p>"), map[string]string{"subject": "Hi", "preview": "ab", "body": "a b"}},
 	} {
-		for cut := range len([]rune(test.answer)) {
-			runes := []rune(test.answer)
-			stream := deltas(string(runes[:cut]), cut+1) + deltas(string(runes[cut:]), len(runes)) + event("{}", `"stop"`)
+		for cut := range len(test.answer) {
 			var sink ear
-			_, _, err := newServer(t, always(stream)).writer().WriteContent(t.Context(), test.channel, sneakers, fanfare.Intent{}, &sink)
-			if fanfare.ErrorCode(err) != fanfare.CodeAIInvalidOutput {
-				t.Fatalf("error %v, want %s", err, fanfare.CodeAIInvalidOutput)
-			}
+			heard := newTexts(&sink, test.channel)
+			heard.restart()
+			heard.hear(test.answer[:cut])
+			heard.hear(test.answer[cut:])
+			heard.end()
 			if diff := cmp.Diff(test.want, sink.sums); diff != "" {
 				t.Fatalf("%s cut at %d (-want +heard):\n%s", test.answer, cut, diff)
 			}
+		}
+		var sink ear
+		s := newServer(t, always(whole(test.answer)))
+		_, _, err := s.writer().WriteContent(t.Context(), test.channel, sneakers, fanfare.Intent{}, &sink)
+		if diff := cmp.Diff(test.want, sink.sums); diff != "" || fanfare.ErrorCode(err) != fanfare.CodeAIInvalidOutput {
+			t.Errorf("error %v, want %s (-want +heard):\n%s", err, fanfare.CodeAIInvalidOutput, diff)
 		}
 	}
 }

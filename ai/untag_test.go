@@ -65,7 +65,7 @@ func tagSoup(random *rand.Rand) string {
 func TestNoMarkupIsLeft(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	marked := 0
-	for range 20_000 {
+	for range 5_000 {
 		text := tagSoup(random)
 		got := untagged(text)
 		if hasMarkup(text) {
@@ -86,7 +86,7 @@ func TestNoMarkupIsLeft(t *testing.T) {
 			t.Fatalf("%q cut at %v reads %q, whole it reads %q", text, cuts, cut, got)
 		}
 	}
-	if marked < 1000 {
+	if marked < 500 {
 		t.Errorf("only %d texts held markup", marked)
 	}
 }
