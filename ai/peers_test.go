@@ -47,6 +47,8 @@ func TestPeerAimock(t *testing.T) {
 		string(fanfare.Social): `{"post":"Hi!\nBye, 3 < 5 \u00e9\ud83c\udf89","hashtags":["one","#two"]}`,
 		string(fanfare.PPC):    `{"headlines":["a","b","c"],"descriptions":["d","e"]}`,
 		string(fanfare.SMS):    "```json\n" + goodSMS + "\n```",
+		analyzeName:            goodInsights,
+		optimizeName:           goodSuggestions,
 	}
 	var fixtures []fixture
 	for name, prompt := range renderPrompts() {
@@ -88,6 +90,12 @@ func askPeer(t *testing.T, w *Writer) {
 		if diff := cmp.Diff(readable(t, content), sink.sums); diff != "" {
 			t.Errorf("%s (-content +heard):\n%s", channel, diff)
 		}
+	}
+	if insights, usage, err := w.Analyze(t.Context(), tea); err != nil || usage != want || len(insights.KeyMetrics) != 3 {
+		t.Errorf("insights %+v, usage %+v, error %v", insights, usage, err)
+	}
+	if suggestions, usage, err := w.SuggestOptimizations(t.Context(), tea); err != nil || usage != want || len(suggestions) != 2 {
+		t.Errorf("suggestions %q, usage %+v, error %v", suggestions, usage, err)
 	}
 	if got := w.dialect.form(); got != (form{format: formatSchema, stream: streamUsage}) {
 		t.Errorf("it was asked with less than it takes: %+v", got)
