@@ -36,10 +36,8 @@ func (p Process) Worker(ctx context.Context) error {
 	defer stopBeat()
 
 	for _, server := range servers {
-		if err := parts.patiently(ctx, "Redis", server.Start); ctx.Err() != nil {
-			return ctx.Err()
-		} else if err != nil {
-			return fmt.Errorf("redis does not answer: check REDIS_URL and that Redis runs: %w", err)
+		if err := server.Start(); err != nil {
+			return err
 		}
 	}
 	parts.logger.InfoContext(ctx, "the worker is ready", "queues", jobs.Queues(), "concurrency", p.Config.WorkerConcurrency)

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"time"
 
 	"fanfare"
 )
@@ -20,14 +19,9 @@ type AnalyzeResult struct {
 }
 
 // Analyze reads a campaign's metrics and says what they mean.
-var Analyze = define(Kind[AnalyzePayload, AnalyzeResult]{
-	Name:        "analytics.analyze",
-	Queue:       QueueAI,
-	MaxAttempts: 5,
-	Expiry:      15 * time.Minute,
-	Backoff:     Backoff{Min: time.Second, Max: 16 * time.Second},
-	Timeout:     jobTimeout,
-	Work:        analyze,
+var Analyze = defineModel(Kind[AnalyzePayload, AnalyzeResult]{
+	Name: "analytics.analyze",
+	Work: analyze,
 })
 
 func analyze(ctx context.Context, run *Run, p AnalyzePayload) (Done[AnalyzeResult], error) {

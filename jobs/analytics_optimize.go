@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"time"
 
 	"fanfare"
 )
@@ -18,14 +17,9 @@ type OptimizeResult struct {
 }
 
 // Optimize suggests how a campaign could do better.
-var Optimize = define(Kind[OptimizePayload, OptimizeResult]{
-	Name:        "analytics.optimize",
-	Queue:       QueueAI,
-	MaxAttempts: 5,
-	Expiry:      15 * time.Minute,
-	Backoff:     Backoff{Min: time.Second, Max: 16 * time.Second},
-	Timeout:     jobTimeout,
-	Work:        optimize,
+var Optimize = defineModel(Kind[OptimizePayload, OptimizeResult]{
+	Name: "analytics.optimize",
+	Work: optimize,
 })
 
 func optimize(ctx context.Context, run *Run, p OptimizePayload) (Done[OptimizeResult], error) {

@@ -27,13 +27,8 @@ type GenerateCampaignResult struct {
 }
 
 // GenerateCampaign reads a brief and writes the content for each channel.
-var GenerateCampaign = define(Kind[GenerateCampaignPayload, GenerateCampaignResult]{
-	Name:        "campaign.generate",
-	Queue:       QueueAI,
-	MaxAttempts: 5,
-	Expiry:      15 * time.Minute,
-	Backoff:     Backoff{Min: time.Second, Max: 16 * time.Second},
-	Timeout:     jobTimeout,
+var GenerateCampaign = defineModel(Kind[GenerateCampaignPayload, GenerateCampaignResult]{
+	Name: "campaign.generate",
 	Settles: map[fanfare.JobStatus]fanfare.CampaignStatus{
 		fanfare.JobQueued:    fanfare.CampaignGenerating, // also when it is tried again
 		fanfare.JobSucceeded: fanfare.CampaignReady,

@@ -109,6 +109,17 @@ func define[P, R any](k Kind[P, R]) Kind[P, R] {
 	return k
 }
 
+// defineModel is define for kinds whose work is calls of the model: they share
+// a queue, and the figures by which they are retried.
+func defineModel[P, R any](k Kind[P, R]) Kind[P, R] {
+	k.Queue = QueueAI
+	k.MaxAttempts = 5
+	k.Expiry = 15 * time.Minute
+	k.Backoff = Backoff{Min: time.Second, Max: 16 * time.Second}
+	k.Timeout = func(s Settings) time.Duration { return s.JobTimeout }
+	return define(k)
+}
+
 func (k Kind[P, R]) work(ctx context.Context, run *Run) (Finished, error) {
 	var payload P
 	if err := json.Unmarshal(run.Job.Payload, &payload); err != nil {
@@ -142,5 +153,3 @@ func Queues() []string {
 	}
 	return slices.Sorted(maps.Keys(queues))
 }
-
-func jobTimeout(s Settings) time.Duration { return s.JobTimeout }

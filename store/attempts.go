@@ -79,8 +79,8 @@ WITH input AS (
 )
 SELECT id, cancel_requested FROM held`
 
-// Held is a lease that a heartbeat has renewed.
-type Held struct {
+// heldRow is a lease that a heartbeat has renewed.
+type heldRow struct {
 	JobID           string `db:"id"`
 	CancelRequested bool   `db:"cancel_requested"`
 }
@@ -89,7 +89,7 @@ type Held struct {
 // not among those returned is lost.
 func (s *Store) Heartbeat(ctx context.Context, worker string, leases []fanfare.Lease, ttl time.Duration) (cancel map[string]bool, err error) {
 	ids, tokens := split(leases)
-	var held []Held
+	var held []heldRow
 	err = in(ctx, s.hot.heartbeat).SelectContext(ctx, &held, worker, pq.Array(ids), pq.Array(tokens), seconds(ttl))
 	if err != nil {
 		return nil, wrap(err, "renewing leases")
