@@ -47,7 +47,8 @@ func statusOf(code string) int {
 		return http.StatusNotFound
 	case fanfare.CodeMethodNotAllowed:
 		return http.StatusMethodNotAllowed
-	case fanfare.CodeCampaignBusy, fanfare.CodeNotRetryable, fanfare.CodeIdempotencyInFlight:
+	case fanfare.CodeCampaignBusy, fanfare.CodeNotReady, fanfare.CodeLaunchInProgress, fanfare.CodeIntegrationExists,
+		fanfare.CodeNotRetryable, fanfare.CodeIdempotencyInFlight:
 		return http.StatusConflict
 	case fanfare.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge

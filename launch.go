@@ -1,0 +1,75 @@
+package fanfare
+
+import "time"
+
+// Launch is one sending of a campaign: over its channels, to each recipient at
+// most once, by however many jobs it takes.
+type Launch struct {
+	ID         string
+	UserID     string
+	CampaignID string
+	Channels   []Channel
+	// Integrations that the launch was told to use, by channel.
+	Integrations map[Channel]string
+}
+
+// DeliveryStatus is where a delivery stands.
+type DeliveryStatus string
+
+// The states of a delivery. It is sending from before the provider is asked
+// until the answer is stored; unknown where nobody can tell whether the
+// provider took it, and then it is not sent again unless a person says so.
+const (
+	DeliveryPending DeliveryStatus = "pending"
+	DeliverySending DeliveryStatus = "sending"
+	DeliverySent    DeliveryStatus = "sent"
+	DeliveryFailed  DeliveryStatus = "failed"
+	DeliveryUnknown DeliveryStatus = "unknown"
+	DeliverySkipped DeliveryStatus = "skipped"
+)
+
+// DeliveryStatuses lists every status, in the order of a delivery's life.
+func DeliveryStatuses() []DeliveryStatus {
+	return []DeliveryStatus{
+		DeliveryPending, DeliverySending, DeliverySent, DeliveryFailed, DeliveryUnknown, DeliverySkipped,
+	}
+}
+
+// Delivery is a launch's message to one recipient, or to a provider.
+type Delivery struct {
+	ID         string         `json:"id"`
+	LaunchID   string         `json:"launchId"`
+	Channel    Channel        `json:"channel"`
+	Recipient  *string        `json:"recipient" doc:"null where the provider knows the recipients"`
+	Status     DeliveryStatus `json:"status" enum:"pending,sending,sent,failed,unknown,skipped"`
+	ProviderID *string        `json:"providerId"`
+	Error      *string        `json:"error" doc:"Why it is not sent"`
+	CreatedAt  time.Time      `json:"createdAt"`
+	UpdatedAt  time.Time      `json:"updatedAt"`
+}
+
+// DeliveryFilter narrows a list of deliveries; what is empty does not.
+type DeliveryFilter struct {
+	Status   DeliveryStatus
+	Channel  Channel
+	LaunchID string
+}
+
+// ChannelResult is how a launch went on one channel.
+type ChannelResult struct {
+	Channel     Channel        `json:"channel"`
+	Integration *string        `json:"integration" doc:"The id of the one that was used"`
+	Status      DeliveryStatus `json:"status" enum:"sent,failed,skipped,unknown" doc:"sent if anything was sent"`
+	Sent        int            `json:"sent"`
+	Failed      int            `json:"failed"`
+	Unknown     int            `json:"unknown" doc:"It can't be told whether the provider took them; they are not sent again unless a retry says so"`
+	Skipped     int            `json:"skipped" doc:"Unsubscribed, for one"`
+	ProviderIDs []string       `json:"providerIds" nullable:"false" doc:"At most 100"`
+	Error       *string        `json:"error"`
+	// Requests are what a dry run would send: to at most 20 recipients.
+	Requests []OutgoingRequest `json:"requests,omitempty" doc:"Of a dry run: what would go out, to at most 20 of the recipients"`
+}
+
+// Recipients are the addresses that a campaign goes to, by channel. Channels
+// that post for all to see have none.
+type Recipients map[Channel][]string
