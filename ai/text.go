@@ -2,9 +2,10 @@ package ai
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
+
+	"fanfare"
 )
 
 // The checks here say which rules a text of an answer breaks beside those of
@@ -53,12 +54,8 @@ func characters(name, value string, multiline bool) []string {
 	return []string{name + " must be one line of text without control characters"}
 }
 
-// placeholder matches what templates and letters leave to be filled in:
-// {{name}}, {Name}, [Your Company], %FIRSTNAME%, *|FNAME|*.
-var placeholder = regexp.MustCompile(`\{\{[^{}]*\}\}|\{[\pL_][\pL\pN_ .'’-]{0,40}\}|\[\pL[^\[\]\n]{0,40}\]|%[A-Z_]{3,30}%|\*\|[^|]{1,40}\|\*`)
-
 func placeholders(name, value string) []string {
-	if !placeholder.MatchString(value) {
+	if len(fanfare.Placeholders(value)) == 0 {
 		return nil
 	}
 	return []string{name + " contains a placeholder in brackets; write it out or write around it"}
