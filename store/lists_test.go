@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +32,15 @@ func lists(t *testing.T, db *teststore.DB, userID string) map[string]list {
 			page: func(p fanfare.Page) ([]fanfare.Position, error) {
 				campaigns, err := db.Campaigns(t.Context(), userID, "", p)
 				return positions(campaigns, func(c fanfare.Campaign) fanfare.Position { return fanfare.Position{CreatedAt: c.CreatedAt, ID: c.ID} }), err
+			},
+		},
+		"integrations": {
+			add: func() string { key++; return integration(t, db, fmt.Sprint("p", key), fanfare.Email).ID },
+			page: func(p fanfare.Page) ([]fanfare.Position, error) {
+				integrations, err := db.Integrations(t.Context(), userID, "", p)
+				return positions(integrations, func(i fanfare.Integration) fanfare.Position {
+					return fanfare.Position{CreatedAt: i.CreatedAt, ID: i.ID}
+				}), err
 			},
 		},
 		"api_keys": {
@@ -163,6 +173,7 @@ func TestWhatIsNotYoursIsNotFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	smtp := integration(t, db, "SMTP", fanfare.Email).ID
 	stranger := db.NewUser().ID
 	for _, test := range []struct {
 		name, id string
@@ -178,6 +189,12 @@ func TestWhatIsNotYoursIsNotFound(t *testing.T) {
 		{"DeleteCampaign", campaign.ID, func(u, id string) error { return db.DeleteCampaign(t.Context(), u, id) }},
 		{"History", conversation, func(u, id string) error { _, err := db.History(t.Context(), u, id); return err }},
 		{"Voice", brandKit(t, db), func(u, id string) error { _, err := db.Voice(t.Context(), u, id); return err }},
+		{"Integration", smtp, func(u, id string) error { _, err := db.Integration(t.Context(), u, id); return err }},
+		{"SealedCredentials", smtp, func(u, id string) error { _, _, err := db.SealedCredentials(t.Context(), u, id); return err }},
+		{"SetIntegrationStatus", smtp, func(u, id string) error {
+			return db.SetIntegrationStatus(t.Context(), u, id, fanfare.IntegrationError, true)
+		}},
+		{"DeleteIntegration", smtp, func(u, id string) error { _, err := db.DeleteIntegration(t.Context(), u, id); return err }},
 		{"DeleteAPIKey", key.ID, func(u, id string) error { return db.DeleteAPIKey(t.Context(), u, id) }},
 	} {
 		wantCode(t, test.name+" of somebody else", test.do(stranger, test.id), fanfare.CodeNotFound)
