@@ -111,6 +111,33 @@ func (c *Content) Set(part ChannelContent) {
 	}
 }
 
+// Part is the content of one channel, nil if there is none.
+func (c Content) Part(channel Channel) ChannelContent {
+	switch {
+	case channel == Email && c.Email != nil:
+		return c.Email
+	case channel == Social && c.Social != nil:
+		return c.Social
+	case channel == PPC && c.PPC != nil:
+		return c.PPC
+	case channel == SMS && c.SMS != nil:
+		return c.SMS
+	default:
+		return nil
+	}
+}
+
+// Has lists the channels that there is content for.
+func (c Content) Has() []Channel {
+	var channels []Channel
+	for _, channel := range Channels() {
+		if c.Part(channel) != nil {
+			channels = append(channels, channel)
+		}
+	}
+	return channels
+}
+
 // NewChannelContent returns an empty content of a channel, nil if there is no
 // such channel.
 func NewChannelContent(channel Channel) ChannelContent {

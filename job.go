@@ -188,13 +188,15 @@ type Claimed struct {
 	Steps map[string]json.RawMessage
 }
 
-// StepDone records a finished step of an attempt.
+// StepDone records a finished step of an attempt, or its progress alone.
 type StepDone struct {
 	Lease    Lease
-	Name     string
+	Name     string // "" for progress alone: nothing is kept for later attempts
 	Output   json.RawMessage
 	Progress Progress
 	Usage    Usage // to be added to the job's
+	// Settles, unless nil, replaces the job's from now on.
+	Settles map[JobStatus]CampaignStatus
 }
 
 // Outcome ends an attempt.
@@ -210,8 +212,10 @@ type Outcome struct {
 	Unspent bool
 	// Reason names in the audit record how the attempt ended.
 	Reason string
-	// Campaign, unless nil, is how the job's campaign stands from now on, and
-	// Reply what its conversation gains: written in the same statement.
+	// Campaign, unless nil, is how the job's campaign stands from now on, Reply
+	// what its conversation gains, and Audit a record of the job's owner beside
+	// the attempt's own: written in the same statement.
 	Campaign *Campaign
 	Reply    *Reply
+	Audit    *AuditRecord
 }

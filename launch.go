@@ -13,6 +13,38 @@ type Launch struct {
 	Integrations map[Channel]string
 }
 
+// Settlement is what became of a delivery that was sending.
+type Settlement struct {
+	ID         string
+	Status     DeliveryStatus // pending where the provider certainly did not take it
+	ProviderID string
+	Reason     string // why it is not sent, for a person; "" if it is
+}
+
+// Begun is a delivery whose sending has begun, or that is left out since its
+// recipient wants no more messages.
+type Begun struct {
+	ID        string
+	Recipient string // "" for a broadcast
+	Skipped   bool
+}
+
+// LedgerPage asks for the next deliveries of a launch on one channel: those
+// after a delivery's id, "" from the first.
+type LedgerPage struct {
+	LaunchID string
+	Channel  Channel
+	After    string
+	Limit    int
+}
+
+// DeliveryCount is how many deliveries of a channel are in one status.
+type DeliveryCount struct {
+	Channel Channel        `db:"channel"`
+	Status  DeliveryStatus `db:"status"`
+	Count   int            `db:"count"`
+}
+
 // DeliveryStatus is where a delivery stands.
 type DeliveryStatus string
 

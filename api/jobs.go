@@ -21,7 +21,7 @@ type jobStore interface {
 	Submit(ctx context.Context, job fanfare.NewJob) (fanfare.Job, error)
 	// Cancel returns the jobs that it made a difference to.
 	Cancel(ctx context.Context, userID string, ids ...string) ([]fanfare.Job, error)
-	Retry(ctx context.Context, userID, id string) (fanfare.Job, error)
+	Retry(ctx context.Context, userID, id string, resendUnknown bool) (fanfare.Job, error)
 	LiveJobs(ctx context.Context, userID, campaignID string) ([]string, error)
 }
 
@@ -223,12 +223,21 @@ func (s *Server) cancel(ctx context.Context, ids ...string) ([]fanfare.Job, erro
 type retryJobInput struct {
 	IDInput
 	IdempotencyKey string `header:"Idempotency-Key" doc:"Up to 255 characters"`
+	Body           *retryOptions
+}
+
+type retryOptions struct {
+	ResendUnknown bool `json:"resendUnknown,omitempty" doc:"Of a launch: also send what may have been sent already"`
 }
 
 func (s *Server) retryJob(ctx context.Context, in *retryJobInput) (*jobOutput, error) {
 	answer, err := s.once(ctx, func(ctx context.Context) (created, error) {
-		job, err := s.Store.Retry(ctx, user(ctx).ID, in.ID)
+		resendUnknown := in.Body != nil && in.Body.ResendUnknown
+		job, err := s.Store.Retry(ctx, user(ctx).ID, in.ID, resendUnknown)
 		if err != nil {
+			return created{}, err
+		}
+		if err := s.reopenLaunch(ctx, job, resendUnknown); err != nil {
 			return created{}, err
 		}
 		record := audited(ctx, fanfare.ActionJobRetry, job.ID, map[string]any{"kind": job.Kind, "retryOf": in.ID})

@@ -41,6 +41,11 @@ func (s *Server) routes() {
 		mayFail(http.StatusConflict))
 	route(s, spec{"deleteCampaign", DELETE, "/api/campaign/{id}", "Delete a campaign", "Campaigns", users, limitAPI, http.StatusNoContent}, s.deleteCampaign)
 
+	route(s, spec{"launchCampaign", POST, "/api/campaign/launch", "Launch a campaign", "Campaigns", users, limitAPI, http.StatusAccepted}, s.launchCampaign,
+		answers[LaunchAccepted]("202", "Accepted: the job is on disk and will be done"),
+		answers[Launched]("200", "With Prefer: wait, the result itself"),
+		mayFail(http.StatusNotFound, http.StatusConflict))
+
 	route(s, spec{"analyze", POST, "/api/analytics", "Analyze a campaign's metrics", "Analytics", users, limitAI, http.StatusAccepted}, s.submitAnalysis,
 		answers[AnalysisAccepted]("202", "Accepted: the job is on disk and will be done"),
 		answers[Analysis]("200", "With Prefer: wait, the result itself"),

@@ -33,6 +33,7 @@ type Store interface {
 	conversationStore
 	brandStore
 	jobStore
+	launchStore
 	eventStore
 	credentialStore
 	healthStore

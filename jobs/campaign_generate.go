@@ -29,12 +29,14 @@ type GenerateCampaignResult struct {
 // GenerateCampaign reads a brief and writes the content for each channel.
 var GenerateCampaign = defineModel(Kind[GenerateCampaignPayload, GenerateCampaignResult]{
 	Name: "campaign.generate",
-	Settles: map[fanfare.JobStatus]fanfare.CampaignStatus{
-		fanfare.JobQueued:    fanfare.CampaignGenerating, // also when it is tried again
-		fanfare.JobSucceeded: fanfare.CampaignReady,
-		fanfare.JobFailed:    fanfare.CampaignFailed,
-		fanfare.JobExpired:   fanfare.CampaignFailed,
-		fanfare.JobCanceled:  fanfare.CampaignDraft,
+	Settles: func(GenerateCampaignPayload) map[fanfare.JobStatus]fanfare.CampaignStatus {
+		return map[fanfare.JobStatus]fanfare.CampaignStatus{
+			fanfare.JobQueued:    fanfare.CampaignGenerating, // also when it is tried again
+			fanfare.JobSucceeded: fanfare.CampaignReady,
+			fanfare.JobFailed:    fanfare.CampaignFailed,
+			fanfare.JobExpired:   fanfare.CampaignFailed,
+			fanfare.JobCanceled:  fanfare.CampaignDraft,
+		}
 	},
 	Exclusive: func(p GenerateCampaignPayload) string { return p.CampaignID },
 	Work:      generateCampaign,

@@ -37,22 +37,25 @@ type Kind[P, R any] struct {
 	Backoff     Backoff
 	// Timeout of one attempt; nil for none.
 	Timeout func(Settings) time.Duration
-	// Settles is the status that the job's campaign gets when the job ends in
-	// the key's status. Nil leaves the campaign alone.
-	Settles map[fanfare.JobStatus]fanfare.CampaignStatus
+	// Settles, unless nil, tells the status that the job's campaign gets when
+	// the job reaches the key's status; what is not in it leaves the campaign
+	// alone.
+	Settles func(P) map[fanfare.JobStatus]fanfare.CampaignStatus
 	// Exclusive, unless nil, names what a job works on: a second unfinished
-	// job of the same name is refused.
+	// job of the same name is refused. "" is refused nothing.
 	Exclusive func(P) string
 	// Work does it. It must stop soon after its context is done.
 	Work func(ctx context.Context, run *Run, payload P) (Done[R], error)
 }
 
 // Done is what finished work hands over: the job's result, and what becomes of
-// its campaign and conversation in the same transaction.
+// its campaign and conversation in the same transaction. With an error it may
+// tell the campaign and the audit record of a job that ends with that error.
 type Done[R any] struct {
 	Result   R
-	Campaign *fanfare.Campaign // nil: unchanged, but for Settles
-	Reply    *fanfare.Reply    // nil: none
+	Campaign *fanfare.Campaign    // nil: unchanged, but for Settles
+	Reply    *fanfare.Reply       // nil: none
+	Audit    *fanfare.AuditRecord // nil: none but the attempt's own
 }
 
 // New returns a job of this kind, ready to be submitted.
@@ -69,9 +72,11 @@ func (k Kind[P, R]) New(userID, campaignID string, payload P) (fanfare.NewJob, e
 		Payload:     raw,
 		MaxAttempts: k.MaxAttempts,
 		Expiry:      k.Expiry,
-		Settles:     k.Settles,
 	}
-	if k.Exclusive != nil {
+	if k.Settles != nil {
+		job.Settles = k.Settles(payload)
+	}
+	if k.Exclusive != nil && k.Exclusive(payload) != "" {
 		job.Exclusive = k.Name + ":" + k.Exclusive(payload)
 	}
 	return job, nil
@@ -92,6 +97,7 @@ type Finished struct {
 	Result   json.RawMessage
 	Campaign *fanfare.Campaign
 	Reply    *fanfare.Reply
+	Audit    *fanfare.AuditRecord
 }
 
 // registry is filled while the package is initialised and only read after that.
@@ -126,14 +132,14 @@ func (k Kind[P, R]) work(ctx context.Context, run *Run) (Finished, error) {
 		return Finished{}, Permanent(fmt.Errorf("decoding the payload of %s: %w", k.Name, err))
 	}
 	done, err := k.Work(ctx, run, payload)
+	finished := Finished{Campaign: done.Campaign, Reply: done.Reply, Audit: done.Audit}
 	if err != nil {
-		return Finished{}, steer(err)
+		return finished, steer(err)
 	}
-	result, err := json.Marshal(done.Result)
-	if err != nil {
+	if finished.Result, err = json.Marshal(done.Result); err != nil {
 		return Finished{}, Permanent(fmt.Errorf("encoding the result of %s: %w", k.Name, err))
 	}
-	return Finished{Result: result, Campaign: done.Campaign, Reply: done.Reply}, nil
+	return finished, nil
 }
 
 // Lookup finds a kind by its exact name.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"sync"
+	"time"
 
 	"fanfare"
 )
@@ -17,6 +19,43 @@ type Deps struct {
 	Analyst   fanfare.Analyst
 	Campaigns CampaignReader
 	Texts     Texts // nil: nobody watches
+
+	Ledger       Ledger
+	Integrations Integrations
+	Connections  fanfare.Connections
+	Links        Links
+	Logger       *slog.Logger // nil: nobody reads
+}
+
+// Ledger keeps what a launch has sent. Its writes do nothing once the attempt's
+// lease is lost.
+type Ledger interface {
+	ChannelIntegration(ctx context.Context, launchID string, channel fanfare.Channel) (string, error)
+	CampaignRecipients(ctx context.Context, userID, campaignID string, channel fanfare.Channel, limit int) ([]string, error)
+	Plan(ctx context.Context, lease fanfare.Lease, launch fanfare.Launch, channel fanfare.Channel, integrationID string, broadcast bool) error
+	Stranded(ctx context.Context, lease fanfare.Lease, page fanfare.LedgerPage) ([]fanfare.Begun, error)
+	Turn(ctx context.Context, lease fanfare.Lease, settled []fanfare.Settlement, page fanfare.LedgerPage) ([]fanfare.Begun, error)
+	FailRest(ctx context.Context, lease fanfare.Lease, launchID string, channel fanfare.Channel, reason string) error
+	Reserve(ctx context.Context, integrationID string, n int, rate float64) (time.Duration, error)
+	Hold(ctx context.Context, integrationID string, d time.Duration) error
+	DeliveryCounts(ctx context.Context, launchID string) ([]fanfare.DeliveryCount, error)
+	ProviderIDs(ctx context.Context, launchID string, channel fanfare.Channel, limit int) ([]string, error)
+}
+
+// Integrations finds users' connections to providers.
+type Integrations interface {
+	// Integration and IntegrationFor fail with fanfare.CodeNotFound where
+	// there is none; the latter returns the newest for a channel.
+	Integration(ctx context.Context, userID, id string) (fanfare.Integration, error)
+	IntegrationFor(ctx context.Context, userID string, channel fanfare.Channel) (fanfare.Integration, error)
+	// SetIntegrationStatus stores how a call went; answered says whether the
+	// provider was there to answer it.
+	SetIntegrationStatus(ctx context.Context, userID, id string, status fanfare.IntegrationStatus, answered bool) error
+}
+
+// Links makes the addresses that messages carry.
+type Links interface {
+	UnsubscribeURL(userID string, channel fanfare.Channel, address string) string
 }
 
 // Texts shows the texts of jobs to whoever watches.
@@ -55,6 +94,9 @@ type Run struct {
 
 // NewRun starts a run of a claimed job.
 func NewRun(claimed fanfare.Claimed, deps Deps, recorder StepRecorder) *Run {
+	if deps.Logger == nil {
+		deps.Logger = slog.New(slog.DiscardHandler)
+	}
 	return &Run{
 		Job:      claimed.Job,
 		Deps:     deps,

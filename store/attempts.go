@@ -23,6 +23,9 @@ func (s *Store) Submit(ctx context.Context, job fanfare.NewJob) (fanfare.Job, er
 	jobs, err := transition(ctx, s.hot.submit, "submitting a job",
 		NewID(), job.UserID, nullable(job.CampaignID), job.Kind, job.Queue, document(job.Payload), job.MaxAttempts,
 		nullable(job.RetryOf), settles, nullable(job.Exclusive), seconds(job.Expiry))
+	if violates(err, "jobs_exclusive") {
+		return fanfare.Job{}, fanfare.Errorf(fanfare.CodeLaunchInProgress, "This is being done already. Watch that job, or cancel it first.").WithCause(err)
+	}
 	if err != nil {
 		return fanfare.Job{}, err
 	}
@@ -110,11 +113,12 @@ type usageInput struct {
 }
 
 type stepInput struct {
-	JobID    string           `json:"job_id"`
-	Token    string           `json:"token"`
-	Name     string           `json:"name"`
-	Output   json.RawMessage  `json:"output"`
-	Progress fanfare.Progress `json:"progress"`
+	JobID    string                                       `json:"job_id"`
+	Token    string                                       `json:"token"`
+	Name     string                                       `json:"name"`
+	Output   json.RawMessage                              `json:"output"`
+	Progress fanfare.Progress                             `json:"progress"`
+	Settles  map[fanfare.JobStatus]fanfare.CampaignStatus `json:"settles"`
 	usageInput
 }
 
@@ -126,7 +130,7 @@ func (s *Store) RecordSteps(ctx context.Context, steps []fanfare.StepDone) ([]fa
 	for i, step := range steps {
 		inputs[i] = stepInput{
 			JobID: step.Lease.JobID, Token: step.Lease.Token, Name: step.Name,
-			Output: step.Output, Progress: step.Progress, usageInput: usageInput(step.Usage),
+			Output: step.Output, Progress: step.Progress, Settles: step.Settles, usageInput: usageInput(step.Usage),
 		}
 	}
 	input, err := encode(inputs)
@@ -148,7 +152,16 @@ type outcomeInput struct {
 	Campaign       *fanfare.Campaign `json:"campaign"`
 	ConversationID *string           `json:"conversation_id"`
 	Reply          *string           `json:"reply"`
+	Audit          *auditInput       `json:"audit"`
 	usageInput
+}
+
+// auditInput is how a statement takes an audit record of the job's owner.
+type auditInput struct {
+	Action   string              `json:"action"`
+	Resource string              `json:"resource"`
+	Metadata map[string]any      `json:"metadata"`
+	Status   fanfare.AuditStatus `json:"status"`
 }
 
 // Finish ends attempts. It returns the jobs whose lease still held; for the
@@ -165,6 +178,9 @@ func (s *Store) Finish(ctx context.Context, outcomes []fanfare.Outcome) ([]fanfa
 		}
 		if o.Reply != nil {
 			inputs[i].ConversationID, inputs[i].Reply = &o.Reply.ConversationID, &o.Reply.Content
+		}
+		if o.Audit != nil {
+			inputs[i].Audit = &auditInput{o.Audit.Action, o.Audit.Resource, o.Audit.Metadata, o.Audit.Status}
 		}
 	}
 	input, err := encode(inputs)

@@ -17,11 +17,11 @@ func TestAnOldJobDoesNotUndoANewerOne(t *testing.T) {
 		j.Settles = map[fanfare.JobStatus]fanfare.CampaignStatus{fanfare.JobQueued: fanfare.CampaignGenerating}
 	})
 	db.Finished(fanfare.Outcome{Lease: lease, Status: fanfare.JobFailed})
-	second, err := db.Retry(t.Context(), db.User.ID, first.ID)
+	second, err := db.Retry(t.Context(), db.User.ID, first.ID, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.Finished(fanfare.Outcome{Lease: db.Claimed(second).Lease, Status: fanfare.JobSucceeded})
-	_, err = db.Retry(t.Context(), db.User.ID, first.ID)
+	_, err = db.Retry(t.Context(), db.User.ID, first.ID, false)
 	wantCode(t, "retrying the first", err, fanfare.CodeNotRetryable)
 }

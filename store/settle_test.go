@@ -54,7 +54,7 @@ func TestACampaignIsSettledWithItsJob(t *testing.T) {
 		}, fanfare.CampaignLaunched},
 		"is tried again": {func(t *testing.T, db *teststore.DB, job fanfare.Job) {
 			finishAs(fanfare.JobFailed)(t, db, job)
-			if _, err := db.Retry(t.Context(), job.UserID, job.ID); err != nil {
+			if _, err := db.Retry(t.Context(), job.UserID, job.ID, false); err != nil {
 				t.Fatal(err)
 			}
 		}, fanfare.CampaignGenerating},
@@ -101,11 +101,11 @@ func TestFinishWritesCampaignAndReply(t *testing.T) {
 	campaign.Intent = &fanfare.Intent{Goal: "sell", Channels: campaign.Channels}
 	campaign.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)
 	campaign.DescribeAudience("tea people")
+	campaign.Status, campaign.LaunchedAt = fanfare.CampaignPartiallyLaunched, &campaign.UpdatedAt // before what the job settles
 	db.Finished(fanfare.Outcome{
 		Lease: lease, Status: fanfare.JobSucceeded, Campaign: &campaign,
 		Reply: &fanfare.Reply{ConversationID: conversation, Content: "Here you are."},
 	})
-	campaign.Status = fanfare.CampaignReady
 
 	got, err := db.Campaign(t.Context(), db.User.ID, campaign.ID)
 	if err != nil {

@@ -46,7 +46,7 @@ func TestOneUnfinishedJobPerExclusiveKey(t *testing.T) {
 	db.Queued(func(job *fanfare.NewJob) { job.Exclusive = "generate:2" })
 	db.Finished(fanfare.Outcome{Lease: lease, Status: fanfare.JobFailed})
 	db.Queued(exclusive)
-	_, err = db.Retry(t.Context(), job.UserID, job.ID)
+	_, err = db.Retry(t.Context(), job.UserID, job.ID, false)
 	wantCode(t, "retrying while a newer job runs", err, fanfare.CodeNotRetryable)
 }
 
@@ -90,7 +90,7 @@ func TestRetryGoesOnWhereTheJobEnded(t *testing.T) {
 	record(t, db, lease, "intent", `{"goal": "tea"}`)
 	old := db.Finished(fanfare.Outcome{Lease: lease, Status: fanfare.JobFailed, Usage: fanfare.Usage{InputTokens: 9}})
 
-	again, err := db.Retry(t.Context(), old.UserID, old.ID)
+	again, err := db.Retry(t.Context(), old.UserID, old.ID, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,13 +124,13 @@ func TestRetryIsForWhatEndedWithoutAResult(t *testing.T) {
 		if status.Retryable() {
 			want = ""
 		}
-		_, err := db.Retry(t.Context(), job.UserID, job.ID)
+		_, err := db.Retry(t.Context(), job.UserID, job.ID, false)
 		wantCode(t, string(status), err, want)
-		_, err = db.Retry(t.Context(), db.NewUser().ID, job.ID)
+		_, err = db.Retry(t.Context(), db.NewUser().ID, job.ID, false)
 		wantCode(t, "somebody else's "+string(status), err, fanfare.CodeNotFound)
 	}
 	for _, id := range []string{store.NewID(), "no-id", ""} {
-		_, err := db.Retry(t.Context(), db.User.ID, id)
+		_, err := db.Retry(t.Context(), db.User.ID, id, false)
 		wantCode(t, "the id "+id, err, fanfare.CodeNotFound)
 	}
 }
@@ -145,7 +145,7 @@ func TestRetryNeedsTheCampaign(t *testing.T) {
 	if err := db.DeleteCampaign(t.Context(), db.User.ID, campaign.ID); err != nil {
 		t.Fatal(err)
 	}
-	_, err := db.Retry(t.Context(), job.UserID, job.ID)
+	_, err := db.Retry(t.Context(), job.UserID, job.ID, false)
 	wantCode(t, "retrying without the campaign", err, fanfare.CodeNotRetryable)
 	if err != nil && !strings.Contains(err.Error(), "deleted") {
 		t.Errorf("%v does not say why", err)
@@ -160,7 +160,7 @@ func TestOneRetryOfMany(t *testing.T) {
 	const askers = 8
 	answers := make(chan error, askers)
 	for range askers {
-		go func() { _, err := db.Retry(background(t), job.UserID, job.ID); answers <- err }()
+		go func() { _, err := db.Retry(background(t), job.UserID, job.ID, false); answers <- err }()
 	}
 	retried := 0
 	for range askers {

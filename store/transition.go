@@ -43,7 +43,8 @@ const recordTransition = `
 		audience = coalesce(campaign->'audience', c.audience),
 		budget   = CASE WHEN campaign IS NULL THEN c.budget ELSE (campaign->>'budget')::numeric END,
 		intent   = coalesce(campaign->'intent', c.intent),
-		status   = coalesce((job).settles->>(job).status, campaign->>'status', c.status),
+		status   = coalesce(campaign->>'status', (job).settles->>(job).status, c.status),
+		launched_at = coalesce((campaign->>'launchedAt')::timestamptz, c.launched_at),
 		updated_at = coalesce((campaign->>'updatedAt')::timestamptz, now())
 	FROM changed
 	WHERE c.id = (job).campaign_id AND (campaign IS NOT NULL OR (job).settles ? (job).status)
@@ -107,16 +108,17 @@ FROM claimed`
 var stepSQL = `
 WITH input AS (
 	SELECT * FROM jsonb_to_recordset($1) AS i(job_id uuid, token uuid, name text, output jsonb, progress jsonb,
-		input_tokens bigint, output_tokens bigint, cost_usd numeric, model text)
+		settles jsonb, input_tokens bigint, output_tokens bigint, cost_usd numeric, model text)
 ), ` + lockInput + `, changed AS (
-	UPDATE jobs j SET progress = i.progress, losses = 0, ` + addUsage + `, ` + bump + `
+	UPDATE jobs j SET progress = i.progress, losses = 0, ` + addUsage + `, ` + bump + `,
+		settles = coalesce(i.settles, j.settles)
 	FROM locked i
 	WHERE j.id = i.job_id AND j.lease_token = i.token
 		AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = i.job_id AND s.name = i.name)
 	RETURNING j AS job, 'job.progress' AS event, NULL AS action, NULL AS outcome, 0 AS spent,
 		'{}'::jsonb AS metadata, NULL::jsonb AS campaign, i.name, i.output
 ), kept AS (
-	INSERT INTO job_steps (job_id, name, output) SELECT (job).id, name, output FROM changed
+	INSERT INTO job_steps (job_id, name, output) SELECT (job).id, name, output FROM changed WHERE name <> ''
 )` + recordTransition + `
 , held AS (
 	SELECT (job).* FROM changed
@@ -138,7 +140,7 @@ var finishSQL = `
 WITH input AS (
 	SELECT * FROM jsonb_to_recordset($1) AS i(job_id uuid, token uuid, status text, result jsonb, error jsonb,
 		input_tokens bigint, output_tokens bigint, cost_usd numeric, model text, delay double precision,
-		unspent int, reason text, campaign jsonb, conversation_id uuid, reply text)
+		unspent int, reason text, campaign jsonb, conversation_id uuid, reply text, audit jsonb)
 ), ` + lockInput + `, decided AS (
 	SELECT *, CASE WHEN cancel_requested AND status IN ('queued', 'retrying') THEN 'canceled' ELSE status END AS next
 	FROM locked
@@ -157,7 +159,11 @@ WITH input AS (
 		j.attempt + i.unspent AS spent,
 		jsonb_strip_nulls(jsonb_build_object('lease', i.token, 'outcome', coalesce(nullif(i.reason, ''), i.next),
 			'code', i.error->>'code')) AS metadata,
-		i.campaign, i.conversation_id, i.reply
+		i.campaign, i.conversation_id, i.reply, i.audit
+), noted AS (
+	INSERT INTO audit_logs (user_id, action, resource, metadata, status)
+	SELECT (job).user_id, audit->>'action', audit->>'resource', audit->'metadata', audit->>'status'
+	FROM changed WHERE jsonb_typeof(audit) = 'object'
 ), replied AS (
 	INSERT INTO conversation_messages (conversation_id, role, content)
 	SELECT c.id, 'assistant', reply FROM changed JOIN conversations c ON c.id = conversation_id
@@ -223,7 +229,7 @@ WITH due AS (
 // hotStatements are prepared once per connection: a typo in one stops the
 // program at its start, and a round trip is saved at each call.
 type hotStatements struct {
-	job, submit, claim, heartbeat, step, finish, cancel, reap, expire, relay *sqlx.Stmt
+	job, submit, claim, heartbeat, step, finish, cancel, reap, expire, relay, turn *sqlx.Stmt
 }
 
 func (h *hotStatements) prepare(ctx context.Context, db *sqlx.DB) error {
@@ -242,6 +248,7 @@ func (h *hotStatements) prepare(ctx context.Context, db *sqlx.DB) error {
 		{"reap", &h.reap, reapSQL},
 		{"expire", &h.expire, expireSQL},
 		{"relay", &h.relay, relaySQL},
+		{"turn", &h.turn, turnSQL},
 	} {
 		stmt, err := db.PreparexContext(ctx, s.sql)
 		if err != nil {

@@ -2,24 +2,15 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"fanfare"
-)
-
-const (
-	// persistFor is how long a worker holds on to what it has to write while
-	// the database is away: longer than a restart takes, and than the reaper
-	// waits after one.
-	persistFor = time.Minute
-	persistGap = 500 * time.Millisecond
+	"fanfare/jobs"
 )
 
 // finish writes how an attempt ended and carries the next one, if there is one.
 func (w *Worker) finish(ctx context.Context, outcome fanfare.Outcome, workErr error) (fanfare.JobStatus, error) {
 	var job *fanfare.Job
-	err := persist(ctx, func() (err error) {
+	err := jobs.Persist(ctx, func() (err error) {
 		job, err = w.results.do(ctx, outcome)
 		return err
 	})
@@ -40,30 +31,13 @@ func (w *Worker) finish(ctx context.Context, outcome fanfare.Outcome, workErr er
 	return job.Status, nil
 }
 
-// persist repeats do while the database can't be reached. Each statement may
-// be repeated: the lease's token lets it through once.
-func persist(ctx context.Context, do func() error) error {
-	giveUp := time.Now().Add(persistFor)
-	for {
-		err := do()
-		if fanfare.ErrorCode(err) != fanfare.CodeUnavailable || time.Now().After(giveUp) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
-		case <-time.After(persistGap):
-		}
-	}
-}
-
 // recorder is the worker as a run sees it.
 type recorder Worker
 
 // RecordStep implements jobs.StepRecorder.
 func (r *recorder) RecordStep(ctx context.Context, step fanfare.StepDone) error {
 	var job *fanfare.Job
-	err := persist(ctx, func() (err error) {
+	err := jobs.Persist(ctx, func() (err error) {
 		job, err = r.steps.do(ctx, step)
 		return err
 	})

@@ -17,8 +17,7 @@ func (w *Worker) outcome(ctx context.Context, definition jobs.Definition, claime
 	left := time.Until(job.Deadline)
 	switch {
 	case err == nil:
-		outcome.Status = fanfare.JobSucceeded
-		outcome.Result, outcome.Campaign, outcome.Reply = finished.Result, finished.Campaign, finished.Reply
+		outcome.Status, outcome.Result = fanfare.JobSucceeded, finished.Result
 	case errors.Is(err, errCanceled):
 		outcome.Status = fanfare.JobCanceled
 	case errors.Is(err, errDrained):
@@ -32,6 +31,9 @@ func (w *Worker) outcome(ctx context.Context, definition jobs.Definition, claime
 		outcome.Status, outcome.Error = fanfare.JobFailed, jobError(err)
 	default:
 		outcome.Status, outcome.Delay = fanfare.JobRetrying, definition.Backoff.Delay(job.Attempt)
+	}
+	if outcome.Status.Done() {
+		outcome.Campaign, outcome.Reply, outcome.Audit = finished.Campaign, finished.Reply, finished.Audit
 	}
 	w.log(ctx, job, outcome, err)
 	return outcome

@@ -26,6 +26,7 @@ type rig struct {
 	db     *teststore.DB
 	queue  *testqueue.Queue
 	model  *model
+	outlet *outlet
 	ears   *ears
 	worker *worker.Worker
 }
@@ -43,14 +44,16 @@ func rigOn(t *testing.T, db *teststore.DB, change ...func(*worker.Config)) *rig 
 // rigWith gives the worker a store that is not quite the database.
 func rigWith(t *testing.T, db *teststore.DB, store worker.Store, change ...func(*worker.Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, db: db, queue: testqueue.New(t), model: &model{}, ears: &ears{}}
+	r := &rig{t: t, db: db, queue: testqueue.New(t), model: &model{}, outlet: newOutlet(), ears: &ears{}}
 	config := worker.Config{
 		ID: "w1", Settings: jobs.Settings{JobTimeout: time.Minute}, Lease: time.Minute, Heartbeat: 5 * time.Millisecond,
 	}
 	for _, f := range change {
 		f(&config)
 	}
-	deps := jobs.Deps{Writer: r.model, Campaigns: db}
+	deps := jobs.Deps{
+		Writer: r.model, Campaigns: db, Ledger: db, Integrations: db, Connections: r.outlet, Links: r.outlet,
+	}
 	r.worker = worker.New(config, store, r.queue, r.ears, deps, slog.New(slog.DiscardHandler), r.ears)
 	return r
 }
