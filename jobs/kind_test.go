@@ -15,13 +15,17 @@ import (
 )
 
 func TestKindsAreThoseOfTheContract(t *testing.T) {
-	if diff := cmp.Diff([]string{"analytics.analyze", "analytics.optimize", "campaign.generate"}, Names()); diff != "" {
+	if diff := cmp.Diff([]string{"analytics.analyze", "analytics.optimize", "campaign.generate", "campaign.launch"}, Names()); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"ai"}, Queues()); diff != "" {
+	if diff := cmp.Diff([]string{"ai", "launch"}, Queues()); diff != "" {
 		t.Errorf("queues (-want +got):\n%s", diff)
 	}
-	for _, name := range Names() {
+	launch, _ := Lookup("campaign.launch")
+	if launch.Queue != QueueLaunch || launch.Expiry != 24*time.Hour || launch.Backoff != (Backoff{2 * time.Second, time.Minute}) || launch.Timeout != nil {
+		t.Errorf("campaign.launch is %+v", launch)
+	}
+	for _, name := range []string{"analytics.analyze", "analytics.optimize", "campaign.generate"} {
 		definition, known := Lookup(name)
 		if !known || definition.Queue != QueueAI || definition.Expiry != 15*time.Minute || definition.Backoff != (Backoff{time.Second, 16 * time.Second}) {
 			t.Errorf("%s is %+v", name, definition)
