@@ -1,0 +1,70 @@
+// Package connector is what a provider's connector is made of. A provider is a
+// folder beside the others of its channel, with a type that implements
+// Connector, and a line in the table of package channel:
+//
+//   - Provider names the provider, its credential fields and what a launch does.
+//   - Check uses CheckFields for what all fields have in common, and looks at
+//     what is special in its own.
+//   - Open returns a fanfare.Connection that reaches the world by Outside alone.
+//   - Every error of the connection is a *fanfare.SendError, whose reason went
+//     through a Redactor. The fate is what matters: FateUnknown wherever the
+//     provider may have taken the message, and only there.
+//   - Its test hands a stand-in for the provider to conformance.Run.
+package connector
+
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"fanfare"
+)
+
+// Connector opens connections to one provider. It holds no connection itself
+// and may be used from several goroutines.
+type Connector interface {
+	Provider() fanfare.Provider
+	// Check refuses credentials that can't be right, without asking anybody.
+	// Its error is a *fanfare.Error that names the field, and no value.
+	Check(c fanfare.Credentials) error
+	// Open prepares a connection for credentials that passed Check. It sends
+	// nothing.
+	Open(c fanfare.Credentials) (fanfare.Connection, error)
+}
+
+// Outside is all that a connector may reach the world with.
+type Outside struct {
+	// AllowPrivate says that private hosts may be talked to, and without TLS.
+	AllowPrivate bool
+	// PublicURL is where people reach us, without a slash at its end.
+	PublicURL string
+	// Dial opens a TCP connection where that is allowed.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// HTTP dials with Dial, and follows no redirects.
+	HTTP *http.Client
+	// Roots are the authorities that certificates may come from; nil for the
+	// system's.
+	Roots *x509.CertPool
+	// BaseURLs replaces the addresses of providers' APIs, by the provider's
+	// name: for tests. HTTP has to be able to reach them.
+	BaseURLs map[string]string
+	// Patience is how long to wait for an answer; 0 for the connector's own
+	// choice.
+	Patience time.Duration
+}
+
+// Host is the name under which people reach us; "localhost" without one.
+func (o Outside) Host() string {
+	_, rest, _ := strings.Cut(o.PublicURL, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "" || net.ParseIP(strings.Trim(host, "[]")) != nil {
+		return "localhost"
+	}
+	return host
+}

@@ -1,0 +1,68 @@
+package connector
+
+import (
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+const (
+	longestReason = 200 // characters
+	removed       = "[removed]"
+)
+
+// Redactor cleans what providers say before people read it. The zero value
+// knows no secrets.
+type Redactor struct{ secrets []string }
+
+// NewRedactor returns a Redactor that takes the given values out, however a
+// provider may echo them: as they are, for a URL, in base64.
+func NewRedactor(secrets ...string) Redactor { return Redactor{}.And(secrets...) }
+
+// And returns a Redactor that takes out more.
+func (r Redactor) And(secrets ...string) Redactor {
+	all := slices.Clone(r.secrets)
+	for _, secret := range secrets {
+		if secret != "" {
+			all = append(all, secret, url.QueryEscape(secret), url.PathEscape(secret),
+				base64.StdEncoding.EncodeToString([]byte(secret)))
+		}
+	}
+	// The longer first: one may contain another.
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return Redactor{all}
+}
+
+// Clean returns text as one line of at most 200 readable characters, without
+// the secrets.
+func (r Redactor) Clean(text string) string {
+	text = r.remove(strings.ToValidUTF8(text, " "))
+	text = strings.Join(strings.Fields(strings.Map(readable, text)), " ")
+	text = r.remove(text) // again: what was taken out may have hidden one
+	if characters := []rune(text); len(characters) > longestReason {
+		text = string(characters[:longestReason-1]) + "…"
+	}
+	return text
+}
+
+func (r Redactor) remove(text string) string {
+	pairs := make([]string, 0, 2*len(r.secrets))
+	for _, secret := range r.secrets {
+		pairs = append(pairs, secret, removed)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// readable drops what can't be seen, and makes line breaks spaces.
+func readable(r rune) rune {
+	switch {
+	case unicode.IsSpace(r) || r == '\u2028' || r == '\u2029':
+		return ' '
+	case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+		return -1
+	default:
+		return r
+	}
+}
