@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/microcosm-cc/bluemonday"
 	xhtml "golang.org/x/net/html"
@@ -20,6 +21,10 @@ import (
 // Letter is an e-mail as its reader sees it: a subject of one line, and the
 // same text twice.
 type Letter struct{ Subject, HTML, Text string }
+
+// maxSubject keeps a subject within what a line of a header may hold (RFC 5322,
+// 2.1.1), characters that have to be encoded included.
+const maxSubject = 200
 
 // Footer ends a letter. Its parts are left out where they are empty.
 type Footer struct {
@@ -44,6 +49,9 @@ func Compose(m fanfare.Outgoing, footer Footer) (Letter, error) {
 		return Letter{}, fmt.Errorf("reading the body as text: %w", err)
 	}
 	subject := line(content.Subject)
+	if utf8.RuneCountInString(subject) > maxSubject {
+		return Letter{}, fmt.Errorf("the subject has more than %d characters", maxSubject)
+	}
 	if m.Test {
 		subject = "[Test] " + subject
 	}

@@ -66,6 +66,10 @@ func (f *failure) fate() fanfare.Fate {
 	switch {
 	case f.at == ending && (!refused || refusal.Code < 400 || refusal.Code > 599):
 		return fanfare.FateUnknown
+	case errors.Is(f.err, errNoSignIn):
+		return fanfare.FateUnauthorized
+	case errors.Is(f.err, errNoUTF8):
+		return fanfare.FateRefused
 	case !refused && f.at <= signingIn:
 		return fanfare.FateHalted
 	case !refused:
@@ -88,7 +92,7 @@ func (f *failure) unauthorized(code int) bool {
 	case codeAuthRequired, codeAuthTooWeak, codeAuthFailed, codeAuthEncrypted:
 		return f.at >= signingIn && f.at < ending
 	default:
-		return f.at == signingIn && code >= 500 || errors.Is(f.err, errNoSignIn)
+		return f.at == signingIn && code >= 500
 	}
 }
 

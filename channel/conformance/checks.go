@@ -1,0 +1,266 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"fanfare"
+)
+
+func (t *trial) checksCredentials() {
+	c := t.connector(longPatience)
+	good := t.peer.Credentials()
+	if err := c.Check(good); err != nil {
+		t.Errorf("good credentials: %v", err)
+	}
+	for _, field := range c.Provider().CredentialFields {
+		if field.Required {
+			t.checkRefused(c.Check(with(good, field.Name, "")), field.Name)
+		}
+		t.checkRefused(c.Check(with(good, field.Name, good[field.Name]+"\r\nX: y")), field.Name)
+	}
+	t.checkRefused(c.Check(with(good, "surplus", "x")), "surplus")
+	t.checkRefused(c.Check(with(good, "ratePerSecond", "fast")), "ratePerSecond")
+	connection, err := c.Open(with(good, "ratePerSecond", "2.5"))
+	if err != nil || connection.Rate() != 2.5 {
+		t.Errorf("a limit of 2.5 a second: %v", err)
+	}
+}
+
+func with(c fanfare.Credentials, name, value string) fanfare.Credentials {
+	changed := maps.Clone(c)
+	changed[name] = value
+	return changed
+}
+
+func (t *trial) checkRefused(err error, field string) {
+	t.Helper()
+	t.hear(fmt.Sprintf("%v %+v", err, err))
+	refusal, ok := errors.AsType[*fanfare.Error](err)
+	if !ok || refusal.Code != fanfare.CodeInvalidRequest || !names(refusal, field) {
+		t.Errorf("%s: %v", field, err)
+	}
+}
+
+func names(refusal *fanfare.Error, field string) bool {
+	return slices.ContainsFunc(refusal.Fields, func(f fanfare.FieldError) bool { return f.Field == "credentials."+field })
+}
+
+func (t *trial) tests() {
+	if err := t.open(longPatience).Test(t.Context()); err != nil {
+		t.Error(err)
+	}
+	t.wantTaken(0)
+}
+
+func (t *trial) previews() {
+	t.peer.Behave(StallsBefore) // nobody is asked
+	requests, err := t.open(longPatience).Preview(t.Context(), t.Message)
+	if err != nil || len(requests) == 0 {
+		t.Fatalf("%d requests, %v", len(requests), err)
+	}
+	for _, request := range requests {
+		t.hear(fmt.Sprint(request.URL, request.Headers, request.Body))
+		if request.Method == "" || !strings.Contains(request.URL, "://") {
+			t.Errorf("%+v", request)
+		}
+	}
+	select {
+	case <-t.peer.Stalled():
+		t.Error("a preview asked the provider")
+	default:
+	}
+	t.wantTaken(0)
+}
+
+func (t *trial) sends() {
+	connection := t.open(longPatience)
+	t.send(connection, t.Message)
+	t.wantTaken(1)
+	t.hear(fmt.Sprintf("%v %+v %v", connection.Provider(), t.peer.Credentials(), t.connector(longPatience).Provider()))
+}
+
+func (t *trial) sendsAtOnce() {
+	const messages = 20
+	connection := t.open(longPatience)
+	var sending sync.WaitGroup
+	for i := range messages {
+		m := t.Message
+		m.ID = fmt.Sprintf("%s-%d", m.ID, i)
+		sending.Go(func() { t.send(connection, m) })
+	}
+	sending.Wait()
+	t.wantTaken(messages)
+}
+
+func (t *trial) isRefused() {
+	t.peer.Behave(Refuses)
+	connection := t.open(longPatience)
+	t.wantFate(t.try(connection), fanfare.FateRefused)
+	t.wantTaken(0)
+	t.peer.Behave(Takes)
+	m := t.Message
+	m.ID += "-next"
+	t.send(connection, m)
+	t.wantTaken(1)
+}
+
+func (t *trial) isLimited() {
+	t.peer.Behave(RateLimits)
+	connection := t.open(longPatience)
+	e := t.try(connection)
+	t.wantFate(e, fanfare.FateHalted, fanfare.FateDeferred)
+	if e.RetryAfter != t.RetryAfter {
+		t.Errorf("to be asked again in %v, want %v", e.RetryAfter, t.RetryAfter)
+	}
+	t.wantTaken(0)
+	t.peer.Behave(Takes)
+	t.send(connection, t.Message)
+	t.wantTaken(1)
+}
+
+func (t *trial) hasBadCredentials() {
+	t.peer.Behave(RejectsCredentials)
+	connection := t.open(longPatience)
+	t.wantFate(t.failed(connection.Test(t.Context())), fanfare.FateUnauthorized)
+	t.wantFate(t.try(connection), fanfare.FateUnauthorized)
+	t.wantTaken(0)
+}
+
+func (t *trial) waitsInVainBefore() { t.failsBefore(StallsBefore) }
+func (t *trial) isCutOffBefore()    { t.failsBefore(BreaksBefore) }
+
+// failsBefore: the message was not taken, and may be sent again as soon as that
+// is certain.
+func (t *trial) failsBefore(b Behaviour) {
+	t.peer.Behave(b)
+	t.judgeBefore(t.try(t.open(shortPatience)))
+}
+
+func (t *trial) judgeBefore(e *fanfare.SendError) {
+	t.Helper()
+	t.wantTaken(0)
+	if t.OneRequest {
+		t.wantFate(e, fanfare.FateUnknown)
+		return
+	}
+	t.wantFate(e, fanfare.FateDeferred, fanfare.FateHalted)
+	t.peer.Behave(Takes)
+	t.send(t.open(longPatience), t.Message)
+	t.wantTaken(1)
+}
+
+func (t *trial) waitsInVainAfter() { t.failsAfter(StallsAfter) }
+func (t *trial) isCutOffAfter()    { t.failsAfter(BreaksAfter) }
+
+// failsAfter: the message was taken. The connector finds that out, or does not
+// know; it never says anything else.
+func (t *trial) failsAfter(b Behaviour) {
+	t.peer.Behave(b)
+	id, err := t.open(shortPatience).Send(t.Context(), t.Message)
+	t.judgeAfter(id, err)
+}
+
+func (t *trial) judgeAfter(id string, err error) {
+	t.Helper()
+	t.hear(id)
+	if err != nil {
+		t.wantFate(t.failed(err), fanfare.FateUnknown)
+	}
+	t.wantTaken(1)
+	t.peer.Behave(Takes)
+	connection := t.open(longPatience)
+	answer, err := connection.Ask(t.Context(), t.Message)
+	if err != nil || answer.State != t.AnswerTaken || (answer.State == fanfare.AnswerTaken) != (answer.ProviderID != "") {
+		t.Errorf("asked, it says %+v, %v; want %s", answer, err, t.AnswerTaken)
+	}
+	if answer.State == fanfare.AnswerRepeat {
+		t.send(connection, t.Message)
+	}
+	t.wantTaken(1)
+}
+
+func (t *trial) isCanceledBefore() {
+	_, err := t.sendUntilStalled(StallsBefore)
+	t.judgeBefore(t.failed(err))
+}
+
+func (t *trial) isCanceledAfter() {
+	t.judgeAfter(t.sendUntilStalled(StallsAfter))
+}
+
+// sendUntilStalled cancels a Send as soon as the provider stalls.
+func (t *trial) sendUntilStalled(b Behaviour) (string, error) {
+	t.peer.Behave(b)
+	connection := t.open(longPatience)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-t.peer.Stalled():
+		case <-time.After(longPatience): // Send then fails by its own patience, and says so
+		}
+		cancel()
+	}()
+	return connection.Send(ctx, t.Message)
+}
+
+func (t *trial) isNotBegun() {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := t.open(longPatience).Send(ctx, t.Message)
+	t.wantFate(t.failed(err), fanfare.FateDeferred, fanfare.FateHalted)
+	t.wantTaken(0)
+}
+
+func (t *trial) asksForNothing() {
+	answer, err := t.open(longPatience).Ask(t.Context(), t.Message)
+	if err != nil || answer.State != fanfare.AnswerUnknown || answer.ProviderID != "" {
+		t.Errorf("asked for what was never sent, it says %+v, %v", answer, err)
+	}
+	t.wantTaken(0)
+}
+
+// try sends the message, which must fail.
+func (t *trial) try(connection fanfare.Connection) *fanfare.SendError {
+	t.Helper()
+	id, err := connection.Send(t.Context(), t.Message)
+	if id != "" {
+		t.Errorf("a message that failed has the id %q", id)
+	}
+	return t.failed(err)
+}
+
+// failed returns the error as what it has to be: fit for people.
+func (t *trial) failed(err error) *fanfare.SendError {
+	t.Helper()
+	t.hear(fmt.Sprintf("%v %+v %#v", err, err, err))
+	e, ok := errors.AsType[*fanfare.SendError](err)
+	if !ok {
+		t.Fatalf("%v is no *fanfare.SendError", err)
+	}
+	t.hear(e.Reason)
+	if e.Cause != nil {
+		t.hear(fmt.Sprintf("%v %+v", e.Cause, e.Cause))
+	}
+	n := utf8.RuneCountInString(e.Reason)
+	if n == 0 || n > 200 || !utf8.ValidString(e.Reason) || strings.ContainsFunc(e.Reason, unicode.IsControl) {
+		t.Errorf("the reason is not fit for people: %q", e.Reason)
+	}
+	return e
+}
+
+func (t *trial) wantFate(e *fanfare.SendError, want ...fanfare.Fate) {
+	t.Helper()
+	if !slices.Contains(want, e.Fate) {
+		t.Errorf("the fate is %q, want %q", e, want)
+	}
+}

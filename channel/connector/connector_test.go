@@ -1,0 +1,59 @@
+package connector
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fanfare"
+)
+
+func TestClean(t *testing.T) {
+	const secret = "p+ss/wörd two"
+	for text, want := range map[string]string{
+		"":                                     "",
+		" a\r\nb\tc\u2028d\x00e\x1b[31m\u202e": "a b c de[31m",
+		"bad \xff\xfe bytes":                   "bad bytes",
+		"key p+ss/wörd two!":                   "key [removed]!",
+		"key p%2Bss%2Fw%C3%B6rd+two":           "key [removed]",
+		"key p+ss%2Fw%C3%B6rd%20two":           "key [removed]",
+		"key p+ss/\u200bwörd two":              "key [removed]",
+		"key p+ss/wörd\r\n two":                "key [removed]",
+		"key " + base64.StdEncoding.EncodeToString([]byte(secret)): "key [removed]",
+		"key longer-key": "key [removed]",
+		"key longer":     "key [removed]",
+	} {
+		if diff := cmp.Diff(want, NewRedactor(secret, "", "longer").And("longer-key").Clean(text)); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+	long := NewRedactor("end").Clean(strings.Repeat("ö", 196) + "end and more")
+	if utf8.RuneCountInString(long) != 200 || !strings.HasSuffix(long, "[re…") {
+		t.Errorf("%q", long)
+	}
+}
+
+func TestHost(t *testing.T) {
+	for url, want := range map[string]string{
+		"":                                  "localhost",
+		"http://127.0.0.1:8080":             "localhost",
+		"http://[::1]:8080":                 "localhost",
+		"https://fanfare.example.com":       "fanfare.example.com",
+		"https://fanfare.example.com:8/app": "fanfare.example.com",
+	} {
+		if got := (Outside{PublicURL: url}).Host(); got != want {
+			t.Errorf("%s: %s", url, got)
+		}
+	}
+}
+
+func TestRate(t *testing.T) {
+	for value, want := range map[string]float64{"": 0, "5": 5, "0.5": 0.5} {
+		if got := Rate(fanfare.Credentials{RateField: value}); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
+	}
+}
