@@ -10,6 +10,7 @@ import (
 	"fanfare"
 	"fanfare/channel/connector"
 	"fanfare/channel/egress"
+	"fanfare/channel/email/mailchimp"
 	"fanfare/channel/email/smtp"
 )
 
@@ -39,6 +40,7 @@ func New(opts Options) *Registry {
 		BaseURLs:     opts.BaseURLs,
 	}
 	return &Registry{[]connector.Connector{
+		mailchimp.New(outside),
 		smtp.New(outside),
 	}}
 }

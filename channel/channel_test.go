@@ -34,7 +34,8 @@ func TestProviders(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		"email SMTP": {"host", "port", "username", "password", "from"},
+		"email Mailchimp": {"apiKey", "listId", "from"},
+		"email SMTP":      {"host", "port", "username", "password", "from"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	longestReason = 200 // characters
+	longestReason = 200      // characters
+	longestRead   = 16 << 10 // bytes
 	removed       = "[removed]"
 )
 
@@ -38,6 +39,7 @@ func (r Redactor) And(secrets ...string) Redactor {
 // Clean returns text as one line of at most 200 readable characters, without
 // the secrets.
 func (r Redactor) Clean(text string) string {
+	text = text[:min(len(text), longestRead)]
 	text = r.remove(strings.ToValidUTF8(text, " "))
 	text = strings.Join(strings.Fields(strings.Map(readable, text)), " ")
 	text = r.remove(text) // again: what was taken out may have hidden one

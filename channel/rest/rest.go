@@ -1,0 +1,169 @@
+// Package rest calls providers' HTTP APIs that speak JSON, and says of each
+// call that failed what that means for a message.
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"fanfare"
+	"fanfare/channel/connector"
+)
+
+const (
+	maxAnswer     = 4 << 20 // bytes
+	maxRetryAfter = 24 * time.Hour
+	patience      = 30 * time.Second
+)
+
+// API is a provider's.
+type API struct {
+	Name      string // of the provider, as people know it
+	BaseURL   string // without a slash at its end
+	Client    *http.Client
+	Authorize func(*http.Request)
+	Clean     connector.Redactor
+	// Explain reads what the provider says of an error; "" if nothing.
+	Explain func(body []byte) string
+	// Patience is how long to wait for an answer; 0 for 30 s.
+	Patience time.Duration
+}
+
+// Call is a request.
+type Call struct {
+	Method, Path string
+	Body         any // to be sent as JSON; nil for none
+	Answer       any // to be read from JSON; nil for what nobody reads
+	// Commits says that the provider takes a message by this call, so if it
+	// breaks off nobody knows whether it did. What other calls left behind is
+	// found, or does not matter.
+	Commits bool
+}
+
+// StatusError is an answer that is not a success. It quotes nothing of it, so
+// it may be logged.
+type StatusError struct {
+	Call string
+	Code int
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("%s: status %d", e.Call, e.Code) }
+
+// Do makes the call. Its error is a *fanfare.SendError, which wraps a
+// *StatusError if the provider answered.
+func (a API) Do(ctx context.Context, call Call) error {
+	wait := a.Patience
+	if wait == 0 {
+		wait = patience
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	var reached atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { reached.Store(true) }})
+	request, err := a.request(ctx, call)
+	if err != nil {
+		return &fanfare.SendError{Fate: fanfare.FateRefused, Reason: a.Name + " can't be told this message.", Cause: err}
+	}
+	response, err := a.Client.Do(request)
+	if err != nil {
+		return a.unanswered(call, reached.Load(), err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, maxAnswer))
+	if response.StatusCode/100 != 2 {
+		return a.refused(call, response, body)
+	}
+	if err == nil && call.Answer != nil {
+		err = json.Unmarshal(body, call.Answer)
+	}
+	if err != nil && call.Answer != nil {
+		return a.unanswered(call, true, fmt.Errorf("reading the answer: %w", err))
+	}
+	return nil
+}
+
+func (a API) request(ctx context.Context, call Call) (*http.Request, error) {
+	var body io.Reader
+	if call.Body != nil {
+		encoded, err := json.Marshal(call.Body)
+		if err != nil {
+			return nil, fmt.Errorf("encoding a request: %w", err)
+		}
+		body = bytes.NewReader(encoded)
+	}
+	request, err := http.NewRequestWithContext(ctx, call.Method, a.BaseURL+call.Path, body)
+	if err != nil {
+		return nil, fmt.Errorf("making a request: %w", err)
+	}
+	request.Header.Set("Accept", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	a.Authorize(request)
+	return request, nil
+}
+
+// unanswered is a call without an answer that can be read. Only one that never
+// reached the provider is certain to have done nothing.
+func (a API) unanswered(call Call, reached bool, cause error) *fanfare.SendError {
+	e := &fanfare.SendError{Cause: fmt.Errorf("%s %s: %w", call.Method, call.Path, withoutURL(cause))}
+	switch {
+	case !reached:
+		e.Fate, e.Reason = fanfare.FateHalted, a.Name+" can't be reached."
+	case call.Commits:
+		e.Fate, e.Reason = fanfare.FateUnknown, "The connection to "+a.Name+" broke before it said whether it took the message."
+	default:
+		e.Fate, e.Reason = fanfare.FateDeferred, a.Name+" did not answer in time, or not as expected."
+	}
+	return e
+}
+
+// refused is an answer that is not a success.
+func (a API) refused(call Call, response *http.Response, body []byte) *fanfare.SendError {
+	code := response.StatusCode
+	reason := fmt.Sprintf("%s answered %d", a.Name, code)
+	if said := a.Explain(body); said != "" {
+		reason += ": " + said
+	}
+	return &fanfare.SendError{
+		Fate: fateOf(code, call.Commits), Reason: a.Clean.Clean(reason), RetryAfter: retryAfter(response.Header),
+		Cause: &StatusError{call.Method + " " + call.Path, code},
+	}
+}
+
+// fateOf is what a status means (RFC 9110). A server that failed within may
+// have taken the message before.
+func fateOf(code int, commits bool) fanfare.Fate {
+	switch {
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return fanfare.FateUnauthorized
+	case code == http.StatusTooManyRequests:
+		return fanfare.FateHalted
+	case commits && (code >= 500 || code == http.StatusRequestTimeout || code < 400):
+		return fanfare.FateUnknown
+	case code >= 500 || code == http.StatusRequestTimeout || code < 400:
+		return fanfare.FateHalted
+	default:
+		return fanfare.FateRefused
+	}
+}
+
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3).
+func retryAfter(header http.Header) time.Duration {
+	value := header.Get("Retry-After")
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = time.Until(at)
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
