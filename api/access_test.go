@@ -131,7 +131,8 @@ func TestEveryRouteAsksWho(t *testing.T) {
 	job, campaign, conversation := submitted.Text("job.id"), submitted.Text("campaign.id"), submitted.Text("conversationId")
 	key := owner.Do(t, "POST /api/keys", `{"name": "k"}`).Want(t, http.StatusCreated).Text("id")
 	kit := owner.Do(t, "POST /api/brand", brand(nil)).Want(t, http.StatusCreated).Text("id")
-	ids := map[string]string{"jobs": job, "campaign": campaign, "keys": key, "conversations": conversation, "brand": kit}
+	smtp := owner.Do(t, "POST /api/integrations", smtp(nil)).Want(t, http.StatusCreated).Text("id")
+	ids := map[string]string{"integrations": smtp, "jobs": job, "campaign": campaign, "keys": key, "conversations": conversation, "brand": kit}
 
 	asked := 0
 	for path, methods := range openAPI(t, a).Paths {

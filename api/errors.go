@@ -21,6 +21,7 @@ type ErrorBody struct {
 	Code      string         `json:"code" doc:"The same in every language and version" example:"not_found"`
 	Details   map[string]any `json:"details,omitempty" doc:"More for a program, such as fields: [{field, message}]"`
 	RequestID string         `json:"requestId" doc:"Quote it when asking for help"`
+	Success   *bool          `json:"success,omitempty" doc:"false, from POST /api/integrations/test only"`
 
 	status int
 	header http.Header
@@ -84,6 +85,9 @@ func bodyOf(ctx context.Context, e *fanfare.Error) *ErrorBody {
 	body := &ErrorBody{
 		Message: e.Message, Code: e.Code, Details: e.Details, RequestID: requestFrom(ctx).id,
 		status: statusOf(e.Code), header: http.Header{},
+	}
+	if requestFrom(ctx).route == connectionTestPath {
+		body.Success = new(false)
 	}
 	if len(e.Fields) > 0 {
 		body.Details = map[string]any{"fields": e.Fields}

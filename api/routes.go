@@ -65,6 +65,14 @@ func (s *Server) routes() {
 	route(s, spec{"deleteBrandKit", DELETE, "/api/brand/{id}", "Delete a brand kit", "Brand kits", users, limitAPI, http.StatusNoContent}, s.deleteBrandKit)
 	route(s, spec{"deleteBrandKitByQuery", DELETE, "/api/brand", "Delete a brand kit", "Brand kits", users, limitAPI, http.StatusNoContent}, s.deleteBrandKitByQuery)
 
+	route(s, spec{"listIntegrations", GET, "/api/integrations", "List integrations", "Integrations", users, limitAPI, http.StatusOK}, s.listIntegrations)
+	route(s, spec{"createIntegration", POST, "/api/integrations", "Connect a provider", "Integrations", users, limitAPI, http.StatusCreated}, s.createIntegration,
+		answers[fanfare.Integration]("201", "Created; its credentials have not been tried yet"))
+	route(s, spec{"deleteIntegration", DELETE, "/api/integrations/{id}", "Delete an integration", "Integrations", users, limitAPI, http.StatusNoContent}, s.deleteIntegration)
+	route(s, spec{"deleteIntegrationByQuery", DELETE, "/api/integrations", "Delete an integration", "Integrations", users, limitAPI, http.StatusNoContent}, s.deleteIntegrationByQuery)
+	route(s, spec{"testIntegration", POST, connectionTestPath, "Try an integration's credentials at the provider", "Integrations", users, limitAPI, http.StatusOK}, s.testIntegration)
+	route(s, spec{"listProviders", GET, "/api/integrations/providers", "What can be connected", "Integrations", users, limitAPI, http.StatusOK}, s.listProviders)
+
 	route(s, spec{"listConversations", GET, "/api/conversations", "List conversations", "Conversations", users, limitAPI, http.StatusOK}, s.listConversations)
 	route(s, spec{"getConversation", GET, "/api/conversations/{id}", "Read a conversation", "Conversations", users, limitAPI, http.StatusOK}, s.getConversation)
 	route(s, spec{"deleteConversation", DELETE, "/api/conversations/{id}", "Delete a conversation", "Conversations", users, limitAPI, http.StatusNoContent}, s.deleteConversation)

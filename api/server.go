@@ -32,6 +32,7 @@ type Store interface {
 	campaignStore
 	conversationStore
 	brandStore
+	integrationStore
 	jobStore
 	launchStore
 	eventStore
@@ -93,9 +94,13 @@ type Deps struct {
 	Passwords Passwords
 	Tokens    Tokens
 	Accounts  Accounts
-	PingRedis func(ctx context.Context) error
-	Logger    *slog.Logger
-	Reporter  fanfare.Reporter
+	Providers Providers
+	Vault     Vault
+	// Connections opens integrations, to try them.
+	Connections fanfare.Connections
+	PingRedis   func(ctx context.Context) error
+	Logger      *slog.Logger
+	Reporter    fanfare.Reporter
 }
 
 // Server answers requests. It is an http.Handler.

@@ -23,6 +23,7 @@ import (
 	"fanfare/internal/testdb"
 	"fanfare/queue"
 	"fanfare/ratelimit"
+	"fanfare/secrets"
 	"fanfare/store"
 	"fanfare/telemetry"
 )
@@ -47,6 +48,9 @@ type App struct {
 
 	Hub   *events.Hub
 	Texts *events.Texts
+
+	Providers *Providers
+	Keyring   *secrets.Keyring
 
 	tokens auth.Tokens
 }
@@ -84,6 +88,10 @@ func (a *App) open(t testing.TB, setup *Setup) {
 	if a.DB, err = sql.Open("postgres", setup.DatabaseURL); err != nil {
 		t.Fatal(err)
 	}
+	if a.Keyring, err = secrets.NewKeyring("the key of the tests, 32 letters", nil); err != nil {
+		t.Fatal(err)
+	}
+	a.Providers = &Providers{store: a.Store, keyring: a.Keyring}
 	options, err := redis.ParseURL(setup.RedisURL)
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +110,7 @@ func (a *App) serve(t testing.TB, setup *Setup) {
 		Store: a.Store, Queue: queue.New(a.Redis), Hub: a.Hub, Texts: a.Texts,
 		Limiter: ratelimit.New(a.Redis, a.tokens.Derive("rate limits")),
 		Cleaner: cleaner{}, Cache: cache.New(a.Redis, logger), Passwords: auth.NewHasher(), Tokens: a.tokens, Accounts: auth.Accounts{},
+		Providers: a.Providers, Vault: a.Keyring, Connections: a.Providers,
 		PingRedis: func(ctx context.Context) error { return a.Redis.Ping(ctx).Err() },
 		Logger:    logger, Reporter: a.Reports,
 	}
