@@ -14,7 +14,7 @@ import (
 
 // CreateUser makes an account from the command line.
 func (p Process) CreateUser(ctx context.Context, name, email, password, role string, out io.Writer) error {
-	return p.withUsers(ctx, func(db *store.Store) error {
+	return p.withStore(ctx, func(db *store.Store) error {
 		email, err := auth.Accounts{}.NormalizeEmail(email)
 		if err != nil {
 			return sentence(err)
@@ -45,7 +45,7 @@ func (p Process) CreateUser(ctx context.Context, name, email, password, role str
 
 // ListUsers lists every account on out.
 func (p Process) ListUsers(ctx context.Context, out io.Writer) error {
-	return p.withUsers(ctx, func(db *store.Store) error {
+	return p.withStore(ctx, func(db *store.Store) error {
 		users, err := db.Users(ctx)
 		for _, u := range users {
 			state := ""
@@ -92,7 +92,7 @@ func (p Process) DisableUser(ctx context.Context, email string, out io.Writer) e
 	return nil
 }
 
-func (p Process) withUsers(ctx context.Context, do func(*store.Store) error) error {
+func (p Process) withStore(ctx context.Context, do func(*store.Store) error) error {
 	db, err := store.Open(ctx, p.Config.DatabaseURL, 2)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (p Process) withUsers(ctx context.Context, do func(*store.Store) error) err
 
 // changeUser does something to the user with an address, in one transaction.
 func (p Process) changeUser(ctx context.Context, email string, do func(context.Context, *store.Store, fanfare.User) error) (user fanfare.User, err error) {
-	err = p.withUsers(ctx, func(db *store.Store) error {
+	err = p.withStore(ctx, func(db *store.Store) error {
 		email, err := auth.Accounts{}.NormalizeEmail(email)
 		if err != nil {
 			return sentence(err)

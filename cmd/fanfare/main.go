@@ -28,6 +28,7 @@ type cli struct {
 	Dev       devCommand       `cmd:"" help:"Run everything in one process, on a PostgreSQL and a Redis of its own."`
 	Demo      demoCommand      `cmd:"" help:"Like dev, plus one real trip: a brief becomes content."`
 	User      userCommand      `cmd:"" help:"Manage accounts."`
+	Keys      keysCommand      `cmd:"" help:"Manage the keys that credentials are encrypted under."`
 	Version   kong.VersionFlag `help:"Print the version."`
 }
 
