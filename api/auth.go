@@ -33,6 +33,7 @@ type Tokens interface {
 	NewKey() (key string, digest []byte)
 	SessionDigest(token string) []byte
 	KeyDigest(key string) []byte
+	BodyDigest(body []byte) []byte
 }
 
 // Accounts knows the rules for addresses and passwords.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"mime"
@@ -43,8 +42,7 @@ func (s *Server) readBody(ctx huma.Context) (pass bool) {
 		s.stop(ctx, err)
 		return false
 	}
-	digest := sha256.Sum256(body)
-	requestFrom(ctx.Context()).bodyDigest = digest[:]
+	requestFrom(ctx.Context()).bodyDigest = s.Tokens.BodyDigest(body)
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
 	c.Request.ContentLength = int64(len(body))
 	return true

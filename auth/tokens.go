@@ -45,6 +45,11 @@ func (t Tokens) SessionDigest(token string) []byte { return t.digest("session", 
 // KeyDigest returns what is stored of an API key: 32 bytes.
 func (t Tokens) KeyDigest(key string) []byte { return t.digest("api key", key) }
 
+// BodyDigest returns what is stored of a request's body, to know it again: 32
+// bytes. A body can hold a password that a digest without a key would let be
+// guessed.
+func (t Tokens) BodyDigest(body []byte) []byte { return t.digest("body", string(body)) }
+
 // Derive returns a key of 32 bytes for another use of AUTH_SECRET, such as
 // signing links: a different one for each use.
 func (t Tokens) Derive(use string) []byte { return t.digest("derived", use) }

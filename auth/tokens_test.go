@@ -37,6 +37,7 @@ func TestDigestsAreKeptApart(t *testing.T) {
 		"another token":         one.SessionDigest("u"),
 		"a key":                 one.KeyDigest("t"),
 		"a derived key":         one.Derive("t"),
+		"a body":                one.BodyDigest([]byte("t")),
 		"under another secret":  other.SessionDigest("t"),
 		"a key, another secret": other.KeyDigest("t"),
 	}
