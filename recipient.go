@@ -123,3 +123,6 @@ func parsePhone(raw string) (string, error) {
 	}
 	return number, nil
 }
+
+// Unsubscribed is the reason why a recipient is suppressed who asked for it.
+const Unsubscribed = "unsubscribed"

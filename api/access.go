@@ -110,22 +110,25 @@ func denyUnlisted(origins []string) func(string) bool {
 	return func(string) bool { return false }
 }
 
+// trusting knows the origins whose pages may change something.
+func trusting(config Config) *http.CrossOriginProtection {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range append([]string{originOf(config.PublicURL)}, config.AllowedOrigins...) {
+		_ = protection.AddTrustedOrigin(origin) // the settings were checked; a bad one is trusted in nothing
+	}
+	return protection
+}
+
 // sameOrigin refuses a change that a browser asks for on behalf of another
 // origin's page, unless that origin is allowed. An API key is no ambient
 // authority: no page can make a browser send it.
-func (s *Server) sameOrigin() gin.HandlerFunc {
-	protection := http.NewCrossOriginProtection()
-	for _, origin := range append([]string{originOf(s.config.PublicURL)}, s.config.AllowedOrigins...) {
-		_ = protection.AddTrustedOrigin(origin) // the settings were checked; a bad one is trusted in nothing
+func (s *Server) sameOrigin(c *gin.Context) {
+	if _, ok := bearer(c.GetHeader("Authorization")); ok {
+		return
 	}
-	return func(c *gin.Context) {
-		if _, ok := bearer(c.GetHeader("Authorization")); ok {
-			return
-		}
-		if err := protection.Check(c.Request); err != nil {
-			s.fail(c, fanfare.Errorf(fanfare.CodeForbidden,
-				"This request comes from another site's page. Add its origin to ALLOWED_ORIGINS if that is intended.").WithCause(err))
-		}
+	if err := s.origins.Check(c.Request); err != nil {
+		s.fail(c, fanfare.Errorf(fanfare.CodeForbidden,
+			"This request comes from another site's page. Add its origin to ALLOWED_ORIGINS if that is intended.").WithCause(err))
 	}
 }
 

@@ -34,6 +34,7 @@ type Tokens interface {
 	SessionDigest(token string) []byte
 	KeyDigest(key string) []byte
 	BodyDigest(body []byte) []byte
+	ReadUnsubscribe(token string) (userID, channel, address string, ok bool)
 }
 
 // Accounts knows the rules for addresses and passwords.

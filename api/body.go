@@ -31,7 +31,7 @@ const (
 // invalid UTF-8, repeated names, deep nesting, more than one value.
 func (s *Server) readBody(ctx huma.Context) (pass bool) {
 	c := humaginContext(ctx)
-	if c.Request.Body == nil || c.Request.Body == http.NoBody {
+	if c.Request.Body == nil || c.Request.Body == http.NoBody || ctx.Operation().Metadata[rawBodyKey] != nil {
 		return true
 	}
 	body, err := read(c)

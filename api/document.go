@@ -51,7 +51,7 @@ func (line spec) errors(operation *huma.Operation) []int {
 	add(line.limit != unlimited, http.StatusTooManyRequests)
 	add(line.limit != unlimited || line.access == users, http.StatusServiceUnavailable)
 	add(line.access == users, http.StatusUnauthorized)
-	add(line.method != GET, http.StatusForbidden)
+	add(line.method != GET && operation.Metadata[fromAnywhereKey] == nil, http.StatusForbidden)
 	add(operation.RequestBody != nil, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	add(hasParameter(operation, "id"), http.StatusNotFound)
 	add(hasParameter(operation, "Idempotency-Key"), http.StatusConflict, http.StatusUnprocessableEntity)

@@ -94,6 +94,14 @@ func (s *Server) routes() {
 		streams("First jobs.snapshot with the unfinished jobs, then every durable event of every job. Its ids are opaque; it does not close by itself.",
 			reflect.TypeFor[StreamedJobs](), reflect.TypeFor[StreamedEvent]()))
 
+	route(s, spec{"askToUnsubscribe", GET, "/unsubscribe/{token}", "Where a message's unsubscribe link leads", "Recipients", public, unlimited, http.StatusOK}, s.askToUnsubscribe,
+		shows("200", "A page that asks; looking at it changes nothing"),
+		shows("404", "The link is not whole, or not ours"))
+	route(s, spec{"unsubscribe", POST, "/unsubscribe/{token}", "Unsubscribe", "Recipients", public, unlimited, http.StatusOK}, s.unsubscribe,
+		shows("200", "Nothing more will be sent. A mail provider's one-click request (RFC 8058) does this, or the page's button"),
+		shows("404", "The link is not whole, or not ours"),
+		fromAnywhere, rawBody, mayFail(http.StatusServiceUnavailable))
+
 	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", public, unlimited, http.StatusOK}, s.health,
 		answers[Health]("503", "The database is down"))
 	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", public, unlimited, http.StatusOK}, s.ready,
@@ -125,8 +133,10 @@ type spec struct {
 
 // What an operation's metadata hold.
 const (
-	specKey    = "spec"
-	mayFailKey = "mayFail"
+	specKey         = "spec"
+	mayFailKey      = "mayFail"
+	rawBodyKey      = "rawBody"
+	fromAnywhereKey = "fromAnywhere"
 )
 
 // specOf is the line of the route that a request has met.
@@ -149,6 +159,9 @@ func route[I, O any](s *Server, line spec, handler func(context.Context, *I) (*O
 	}
 	for _, option := range options {
 		option(&operation, s.api.OpenAPI().Components.Schemas)
+	}
+	if operation.Metadata[fromAnywhereKey] != nil {
+		s.origins.AddInsecureBypassPattern(line.method + " " + line.path)
 	}
 	huma.Register(s.api, operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
@@ -202,4 +215,23 @@ func takes[T any](mediaTypes ...string) func(*huma.Operation, huma.Registry) {
 		operation.SkipValidateBody = true
 		operation.RequestBody = &huma.RequestBody{Required: true, Content: content}
 	}
+}
+
+// shows documents an answer that is a page for people.
+func shows(status, description string) func(*huma.Operation, huma.Registry) {
+	return func(operation *huma.Operation, _ huma.Registry) {
+		operation.Responses[status] = &huma.Response{
+			Description: description,
+			Content:     map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}
+	}
+}
+
+// rawBody leaves the body to the handler, unread: it is no JSON.
+func rawBody(operation *huma.Operation, _ huma.Registry) { operation.Metadata[rawBodyKey] = true }
+
+// fromAnywhere lets pages of all origins make the request. It is for what
+// needs no credentials, since browsers would send them along.
+func fromAnywhere(operation *huma.Operation, _ huma.Registry) {
+	operation.Metadata[fromAnywhereKey] = true
 }

@@ -33,6 +33,7 @@ type Store interface {
 	conversationStore
 	brandStore
 	integrationStore
+	suppressionStore
 	jobStore
 	launchStore
 	eventStore
@@ -109,6 +110,8 @@ type Server struct {
 	config   Config
 	engine   *gin.Engine
 	api      huma.API
+	origins  *http.CrossOriginProtection
+	leaving  leavingPage
 	started  time.Time
 	warden   warden
 	draining chan struct{} // closed when the process is about to stop
@@ -118,6 +121,7 @@ type Server struct {
 // New builds the server with all its routes.
 func New(config Config, deps Deps) (*Server, error) {
 	s := &Server{Deps: deps, config: config, started: time.Now(), draining: make(chan struct{}), warden: warden{streams: map[*watched]struct{}{}}}
+	s.origins, s.leaving = trusting(config), newLeavingPage()
 	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()
 	s.engine.HandleMethodNotAllowed = true
@@ -125,7 +129,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err := s.engine.SetTrustedProxies(prefixes(config.TrustedProxies)); err != nil {
 		return nil, err
 	}
-	s.engine.Use(s.begin, s.recover, s.cors(), s.sameOrigin(), s.readAddress)
+	s.engine.Use(s.begin, s.recover, s.cors(), s.sameOrigin, s.readAddress)
 	s.engine.NoRoute(func(c *gin.Context) { s.fail(c, errNoRoute()) })
 	s.engine.NoMethod(func(c *gin.Context) { s.fail(c, errNoMethod(c.Request.Method)) })
 	s.api = humagin.New(s.engine, s.humaConfig())

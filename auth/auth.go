@@ -1,5 +1,6 @@
 // Package auth holds what sign-in rests on: the rules for passwords, their
-// hashes, the tokens of sessions and API keys, and e-mail addresses as names.
+// hashes, the tokens of sessions, API keys and unsubscribe links, and e-mail
+// addresses as names.
 package auth
 
 // Accounts knows the rules for the addresses and passwords of accounts. It has

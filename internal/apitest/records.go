@@ -43,6 +43,11 @@ func (a *App) passwordHash(t testing.TB, userID string) (hash string) {
 	return hash
 }
 
+// Unsubscribe is the path that unsubscribes an address from what a user sends.
+func (a *App) Unsubscribe(userID, channel, address string) string {
+	return "/unsubscribe/" + a.tokens.UnsubscribeToken(userID, channel, address)
+}
+
 // Claim starts an attempt of a job, as a worker would.
 func (a *App) Claim(t testing.TB, jobID string) fanfare.Claimed {
 	t.Helper()
