@@ -29,7 +29,7 @@ var (
 	errNoEmail     = errors.New("must be an e-mail address such as ada@example.com")
 	errLongEmail   = errors.New("must have at most 254 characters, 64 of them before the @")
 	errNoPhone     = errors.New("must be a phone number with its country code, such as +4915123456789")
-	errNoRecipient = errors.New("must be email or sms, the channels that have recipients")
+	errNoRecipient = errors.New("must be for email or sms, the channels that have recipients")
 )
 
 // HasRecipients reports whether messages of a channel go to addresses; other
@@ -126,3 +126,41 @@ func parsePhone(raw string) (string, error) {
 
 // Unsubscribed is the reason why a recipient is suppressed who asked for it.
 const Unsubscribed = "unsubscribed"
+
+// Recipient is an address on a channel, in the form of ParseRecipient.
+type Recipient struct {
+	Channel Channel
+	Address string
+}
+
+// RecipientCounts says how many recipients there are on each channel that has
+// some.
+type RecipientCounts struct {
+	Email int `json:"email"`
+	SMS   int `json:"sms"`
+}
+
+// Add counts n more recipients of a channel.
+func (c *RecipientCounts) Add(channel Channel, n int) {
+	switch channel {
+	case Email:
+		c.Email += n
+	case SMS:
+		c.SMS += n
+	}
+}
+
+// Of is how many recipients a channel has.
+func (c RecipientCounts) Of(channel Channel) int {
+	switch channel {
+	case Email:
+		return c.Email
+	case SMS:
+		return c.SMS
+	default:
+		return 0
+	}
+}
+
+// Total is how many there are on all channels.
+func (c RecipientCounts) Total() int { return c.Email + c.SMS }

@@ -53,8 +53,8 @@ func read(c *gin.Context) ([]byte, error) {
 	if c.Request.ContentLength > maxBody {
 		return nil, tooLarge
 	}
-	if encoding := c.GetHeader("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, fanfare.Errorf(fanfare.CodeUnsupportedMedia, "Send the body without Content-Encoding.")
+	if err := checkEncoding(c); err != nil {
+		return nil, err
 	}
 	// Not every writer can set a deadline (in tests, for one); then there is none.
 	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(bodyTimeout))
@@ -67,6 +67,13 @@ func read(c *gin.Context) ([]byte, error) {
 	}
 	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+func checkEncoding(c *gin.Context) error {
+	if encoding := c.GetHeader("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return fanfare.Errorf(fanfare.CodeUnsupportedMedia, "Send the body without Content-Encoding.")
+	}
+	return nil
 }
 
 // checkMediaType takes JSON, and bodies that do not say what they are.

@@ -30,9 +30,8 @@ func (s *Server) patchCampaign(ctx context.Context, in *patchCampaignInput) (*ca
 		if err != nil {
 			return err
 		}
-		if campaign.Status == fanfare.CampaignGenerating || campaign.Status == fanfare.CampaignLaunching {
-			return fanfare.Errorf(fanfare.CodeCampaignBusy,
-				"The campaign is %s, and would lose your edit. Wait until its job is over, or cancel that first.", campaign.Status)
+		if err := idle(campaign); err != nil {
+			return err
 		}
 		if err := s.edit(&campaign, in.RawBody); err != nil {
 			return err
@@ -43,6 +42,15 @@ func (s *Server) patchCampaign(ctx context.Context, in *patchCampaignInput) (*ca
 		return s.Store.Audit(ctx, audited(ctx, fanfare.ActionCampaignUpdate, in.ID, nil))
 	})
 	return out, err
+}
+
+// idle refuses to edit a campaign that a job works on.
+func idle(campaign fanfare.Campaign) error {
+	if campaign.Status != fanfare.CampaignGenerating && campaign.Status != fanfare.CampaignLaunching {
+		return nil
+	}
+	return fanfare.Errorf(fanfare.CodeCampaignBusy,
+		"The campaign is %s, and would lose your edit. Wait until its job is over, or cancel that first.", campaign.Status)
 }
 
 // edit merges a patch (RFC 7396) into what may be edited of a campaign.

@@ -40,6 +40,9 @@ func (s *Server) routes() {
 		takes[campaignEdit]("application/merge-patch+json", "application/json"),
 		mayFail(http.StatusConflict))
 	route(s, spec{"deleteCampaign", DELETE, "/api/campaign/{id}", "Delete a campaign", "Campaigns", users, limitAPI, http.StatusNoContent}, s.deleteCampaign)
+	route(s, spec{"putRecipients", PUT, "/api/campaign/{id}/recipients", "Replace a campaign's recipients", "Recipients", users, limitAPI, http.StatusOK}, s.putRecipients,
+		rawBody, takesCSV,
+		mayFail(http.StatusConflict))
 
 	route(s, spec{"launchCampaign", POST, "/api/campaign/launch", "Launch a campaign", "Campaigns", users, limitAPI, http.StatusAccepted}, s.launchCampaign,
 		answers[LaunchAccepted]("202", "Accepted: the job is on disk and will be done"),
@@ -117,6 +120,7 @@ func (s *Server) routes() {
 const (
 	GET    = http.MethodGet
 	POST   = http.MethodPost
+	PUT    = http.MethodPut
 	PATCH  = http.MethodPatch
 	DELETE = http.MethodDelete
 )
@@ -234,4 +238,16 @@ func rawBody(operation *huma.Operation, _ huma.Registry) { operation.Metadata[ra
 // needs no credentials, since browsers would send them along.
 func fromAnywhere(operation *huma.Operation, _ huma.Registry) {
 	operation.Metadata[fromAnywhereKey] = true
+}
+
+// takesCSV documents a file of recipients.
+func takesCSV(operation *huma.Operation, _ huma.Registry) {
+	operation.RequestBody = &huma.RequestBody{
+		Required: true,
+		Description: "Two columns, channel (email or sms) and address, in UTF-8, with or without a header. Up to 50 MiB. " +
+			"Lines that are not valid are left out and listed in the answer.",
+		Content: map[string]*huma.MediaType{"text/csv": {
+			Schema: &huma.Schema{Type: huma.TypeString}, Example: "channel,address\nemail,ada@example.com\nsms,+4915123456789\n",
+		}},
+	}
 }

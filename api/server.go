@@ -33,6 +33,7 @@ type Store interface {
 	conversationStore
 	brandStore
 	integrationStore
+	recipientStore
 	suppressionStore
 	jobStore
 	launchStore

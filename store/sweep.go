@@ -55,8 +55,8 @@ func (s *Store) Redispatch(ctx context.Context, job fanfare.Job) (bool, error) {
 }
 
 // Prune makes the audit partitions of the coming months and deletes what has
-// had its time: idempotency keys after a day, expired sessions, and workers not
-// heard of for a day. It deletes in small steps, and what fails does not keep
+// had its time: idempotency keys after a day, expired sessions, workers not heard
+// of for a day, and lists of recipients that no campaign has. It deletes in small steps, and what fails does not keep
 // the rest from being done.
 func (s *Store) Prune(ctx context.Context) error {
 	_, err := s.q(ctx).ExecContext(ctx, `SELECT ensure_audit_months(3)`)
@@ -68,6 +68,7 @@ func (s *Store) Prune(ctx context.Context) error {
 	} {
 		errs = append(errs, s.prune(ctx, rows))
 	}
+	errs = append(errs, s.pruneRecipients(ctx))
 	return errors.Join(errs...)
 }
 
