@@ -58,13 +58,8 @@ func (u *upload) Read(p []byte) (int, error) {
 	}
 	_ = u.connection.SetReadDeadline(deadline) // not every writer can, in tests for one
 	n, err := u.body.Read(p)
-	if err == nil {
-		return n, nil
-	}
-	// From the end of the body on the server itself reads, to notice who hangs up.
-	_ = u.connection.SetReadDeadline(time.Time{})
-	if errors.Is(err, io.EOF) {
-		return n, io.EOF
+	if err == nil || errors.Is(err, io.EOF) { // after which the server reads on without a deadline
+		return n, err
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return n, errLargeUpload()

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -44,29 +43,4 @@ func TestAnUploadThatStalls(t *testing.T) {
 			_ = client.Close()
 		})
 	}
-}
-
-// The limits of an upload end with it: who waits for its answer is not cut off.
-func TestAnUploadThatIsOver(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u := &upload{body: r.Body, connection: http.NewResponseController(w), patience: time.Minute, until: time.Now().Add(50 * time.Millisecond)}
-		if _, err := io.ReadAll(u); err != nil {
-			t.Error(err)
-		}
-		select {
-		case <-r.Context().Done():
-			t.Error("the request was given up while it was answered")
-		case <-time.After(100 * time.Millisecond):
-		}
-	}))
-	defer server.Close()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL, strings.NewReader("email,ada@example.com\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
 }
