@@ -79,6 +79,10 @@ func (p Process) serveAPI(ctx context.Context, listener net.Listener) error {
 
 func (p *parts) apiServer() (*api.Server, error) {
 	secrets := auth.NewTokens(p.Config.AuthSecret)
+	connections, err := p.connections()
+	if err != nil {
+		return nil, err
+	}
 	return api.New(api.Config{
 		Version:        p.Version,
 		PublicURL:      p.Config.PublicURL,
@@ -98,6 +102,7 @@ func (p *parts) apiServer() (*api.Server, error) {
 		Passwords: auth.NewHasher(),
 		Tokens:    secrets,
 		Accounts:  auth.Accounts{},
+		Providers: connections.registry, Vault: connections.keyring, Connections: connections,
 		PingRedis: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() },
 		Logger:    p.logger,
 		Reporter:  p.reporter,

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"fanfare"
+	"fanfare/auth"
+	"fanfare/channel"
 	"fanfare/secrets"
 	"fanfare/store"
 )
@@ -21,6 +23,28 @@ type connections struct {
 	store    *store.Store
 	keyring  *secrets.Keyring
 	registry registry
+}
+
+// connections opens what API and worker need to reach providers.
+func (p *parts) connections() (connections, error) {
+	keyring, err := secrets.NewKeyring(p.Config.EncryptionKey, p.Config.EncryptionKeysOld)
+	if err != nil {
+		return connections{}, fmt.Errorf("reading ENCRYPTION_KEY: %w", err)
+	}
+	return connections{store: p.store, keyring: keyring, registry: channel.New(channel.Options{
+		AllowPrivate: p.Config.AllowPrivateHosts, PublicURL: p.Config.PublicURL,
+	})}, nil
+}
+
+// links makes the addresses that messages carry.
+type links struct {
+	publicURL string
+	tokens    auth.Tokens
+}
+
+// UnsubscribeURL implements jobs.Links.
+func (l links) UnsubscribeURL(userID string, channel fanfare.Channel, address string) string {
+	return l.publicURL + "/unsubscribe/" + l.tokens.UnsubscribeToken(userID, string(channel), address)
 }
 
 var _ fanfare.Connections = connections{}

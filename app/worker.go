@@ -9,6 +9,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"fanfare/ai"
+	"fanfare/auth"
 	"fanfare/events"
 	"fanfare/jobs"
 	"fanfare/queue"
@@ -23,7 +24,10 @@ func (p Process) Worker(ctx context.Context) error {
 		return err
 	}
 	defer parts.close()
-	w := parts.newWorker()
+	w, err := parts.newWorker()
+	if err != nil {
+		return err
+	}
 	servers := make([]*queue.Server, 0, len(jobs.Queues()))
 	for _, name := range jobs.Queues() {
 		servers = append(servers, queue.NewServer(parts.redis.Options(), name, p.Config.WorkerConcurrency, w.Handle, parts.logger))
@@ -63,7 +67,11 @@ func (p *parts) drain(ctx context.Context, w *worker.Worker, servers []*queue.Se
 	}
 }
 
-func (p *parts) newWorker() *worker.Worker {
+func (p *parts) newWorker() (*worker.Worker, error) {
+	connections, err := p.connections()
+	if err != nil {
+		return nil, err
+	}
 	writer := ai.New(ai.Config{
 		APIKey: p.Config.AI.APIKey, BaseURL: p.Config.AI.BaseURL, Model: p.Config.AI.Model,
 		Timeout: p.Config.AI.Timeout, Demo: p.Config.AI.Demo, Logger: p.logger,
@@ -74,13 +82,19 @@ func (p *parts) newWorker() *worker.Worker {
 		Analyst:   writer,
 		Campaigns: p.store,
 		Texts:     events.NewTexts(p.redis, p.logger),
+
+		Ledger:       p.store,
+		Integrations: p.store,
+		Connections:  connections,
+		Links:        links{publicURL: p.Config.PublicURL, tokens: auth.NewTokens(p.Config.AuthSecret)},
+		Logger:       p.logger,
 	}
 	return worker.New(worker.Config{
 		ID:        workerID(),
 		Settings:  jobs.Settings{JobTimeout: p.Config.JobTimeout},
 		Lease:     worker.DefaultLease,
 		Heartbeat: worker.DefaultHeartbeat,
-	}, p.store, p.queue, p.hub, deps, p.logger, p.reporter)
+	}, p.store, p.queue, p.hub, deps, p.logger, p.reporter), nil
 }
 
 // workerID tells an operator which machine and process it was.
