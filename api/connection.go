@@ -53,7 +53,7 @@ func (s *Server) tryIntegration(ctx context.Context, id string) (verdict *fanfar
 	if err != nil {
 		return nil, err
 	}
-	if verdict, err = s.callProvider(ctx, integration); err != nil {
+	if verdict, err = s.callProvider(ctx, integration, fanfare.Connection.Test); err != nil {
 		return nil, err
 	}
 	status, answered := fanfare.IntegrationConnected, true
@@ -73,7 +73,7 @@ func (s *Server) tryIntegration(ctx context.Context, id string) (verdict *fanfar
 
 // callProvider never takes longer than its limit. What went wrong at the
 // provider is the verdict, what went wrong here the error.
-func (s *Server) callProvider(ctx context.Context, i fanfare.Integration) (verdict *fanfare.SendError, err error) {
+func (s *Server) callProvider(ctx context.Context, i fanfare.Integration, call func(fanfare.Connection, context.Context) error) (verdict *fanfare.SendError, err error) {
 	ctx, cancel := context.WithTimeout(ctx, connectionTestLimit)
 	defer cancel()
 	connection, err := s.Connections.Connect(ctx, i.UserID, i.ID)
@@ -84,7 +84,7 @@ func (s *Server) callProvider(ctx context.Context, i fanfare.Integration) (verdi
 		return nil, err
 	}
 	defer func() { _ = connection.Close() }()
-	err = connection.Test(ctx)
+	err = call(connection, ctx)
 	if verdict, ok := errors.AsType[*fanfare.SendError](err); ok || err == nil {
 		return verdict, nil
 	}

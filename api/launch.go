@@ -11,6 +11,7 @@ import (
 
 type launchStore interface {
 	jobs.LaunchStore
+	IntegrationFor(ctx context.Context, userID string, channel fanfare.Channel) (fanfare.Integration, error)
 	ReopenLaunch(ctx context.Context, userID, launchID string, unknown bool) (resent int, err error)
 }
 

@@ -48,6 +48,7 @@ func (s *Server) routes() {
 		answers[LaunchAccepted]("202", "Accepted: the job is on disk and will be done"),
 		answers[Launched]("200", "With Prefer: wait, the result itself"),
 		mayFail(http.StatusNotFound, http.StatusConflict))
+	route(s, spec{"testSend", POST, "/api/campaign/{id}/test-send", "Send one message as a test", "Campaigns", users, limitAPI, http.StatusOK}, s.testSend)
 
 	route(s, spec{"analyze", POST, "/api/analytics", "Analyze a campaign's metrics", "Analytics", users, limitAI, http.StatusAccepted}, s.submitAnalysis,
 		answers[AnalysisAccepted]("202", "Accepted: the job is on disk and will be done"),

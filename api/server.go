@@ -19,6 +19,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"fanfare"
+	"fanfare/jobs"
 )
 
 // Store is what the API needs of the database. Each resource names its part.
@@ -100,6 +101,7 @@ type Deps struct {
 	Vault     Vault
 	// Connections opens integrations, to try them.
 	Connections fanfare.Connections
+	Links       jobs.Links
 	PingRedis   func(ctx context.Context) error
 	Logger      *slog.Logger
 	Reporter    fanfare.Reporter

@@ -17,6 +17,7 @@ import (
 type suppressionStore interface {
 	// SuppressRecipient reports whether the address was not suppressed before.
 	SuppressRecipient(ctx context.Context, userID string, channel fanfare.Channel, address, reason string) (bool, error)
+	Suppressed(ctx context.Context, userID string, channel fanfare.Channel, address string) (bool, error)
 }
 
 type unsubscribeInput struct {

@@ -103,6 +103,7 @@ func (p *parts) apiServer() (*api.Server, error) {
 		Tokens:    secrets,
 		Accounts:  auth.Accounts{},
 		Providers: connections.registry, Vault: connections.keyring, Connections: connections,
+		Links:     links{publicURL: p.Config.PublicURL, tokens: secrets},
 		PingRedis: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() },
 		Logger:    p.logger,
 		Reporter:  p.reporter,

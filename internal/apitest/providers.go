@@ -18,9 +18,22 @@ type Providers struct {
 
 	mu     sync.Mutex
 	answer func(ctx context.Context, c fanfare.Credentials) error
+	sent   []fanfare.Outgoing
 }
 
-// Answer sets what comes of each test of a connection from now on: the error
+// Sent returns the messages that were taken.
+func (p *Providers) Sent() []fanfare.Outgoing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sent)
+}
+
+// UnsubscribeURL implements jobs.Links.
+func (p *Providers) UnsubscribeURL(_ string, _ fanfare.Channel, address string) string {
+	return "https://fanfare.example/unsubscribe/" + address
+}
+
+// Answer sets what comes of each call of a provider from now on: the error
 // that answer returns. It is nil at first.
 func (p *Providers) Answer(answer func(ctx context.Context, c fanfare.Credentials) error) {
 	p.mu.Lock()
@@ -72,12 +85,13 @@ func (p *Providers) Connect(ctx context.Context, userID, integrationID string) (
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return connection{answer: p.answer, credentials: c}, nil
+	return connection{providers: p, answer: p.answer, credentials: c}, nil
 }
 
-// connection can be tested, and nothing else.
+// connection can be tested and sent by.
 type connection struct {
 	fanfare.Connection
+	providers   *Providers
 	answer      func(ctx context.Context, c fanfare.Credentials) error
 	credentials fanfare.Credentials
 }
@@ -87,6 +101,16 @@ func (c connection) Test(ctx context.Context) error {
 		return nil
 	}
 	return c.answer(ctx, c.credentials)
+}
+
+func (c connection) Send(ctx context.Context, m fanfare.Outgoing) (string, error) {
+	if err := c.Test(ctx); err != nil {
+		return "", err
+	}
+	c.providers.mu.Lock()
+	defer c.providers.mu.Unlock()
+	c.providers.sent = append(c.providers.sent, m)
+	return "taken", nil
 }
 
 func (c connection) Close() error { return nil }
