@@ -1,9 +1,13 @@
 package fanfare
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The actions that audit records name.
 const (
+	ActionAuditDrop          = "audit.drop" // a month of records that had its time
 	ActionAnalyticsAnalyze   = "analytics.analyze"
 	ActionAnalyticsOptimize  = "analytics.optimize"
 	ActionBrandCreate        = "brand.create"
@@ -24,6 +28,7 @@ const (
 	ActionJobAttemptStart    = "job.attempt.start"
 	ActionJobAttemptEnd      = "job.attempt.end"
 	ActionJobCancel          = "job.cancel"
+	ActionJobExpire          = "job.expire"
 	ActionJobRetry           = "job.retry"
 	ActionKeyCreate          = "key.create"
 	ActionKeyDelete          = "key.delete"
@@ -40,6 +45,20 @@ const (
 	ActionUserPassword       = "user.password"
 	ActionUserDisable        = "user.disable"
 )
+
+// AuditActions are all actions that there are.
+func AuditActions() []string {
+	return []string{
+		ActionAnalyticsAnalyze, ActionAnalyticsOptimize, ActionAuditDrop, ActionBrandCreate, ActionBrandDelete,
+		ActionBrandUpdate, ActionCampaignCreate, ActionCampaignDelete, ActionCampaignLaunch, ActionCampaignLaunchAsk,
+		ActionCampaignTestSend, ActionCampaignUpdate, ActionConversationDelete, ActionDeliveryResend,
+		ActionDeliveryUnknown, ActionIntegrationCreate, ActionIntegrationDelete, ActionIntegrationTest,
+		ActionJobAttemptEnd, ActionJobAttemptStart, ActionJobCancel, ActionJobExpire, ActionJobRetry, ActionKeyCreate,
+		ActionKeyDelete, ActionRecipientSuppress, ActionRecipientsReplace, ActionScheduleDelete, ActionScheduleFire,
+		ActionScheduleSet, ActionScheduleSkip, ActionScheduleStop, ActionUserDisable, ActionUserLogin, ActionUserLogout,
+		ActionUserPassword, ActionUserRegister,
+	}
+}
 
 // AuditStatus says whether what an audit record tells of was done or refused.
 type AuditStatus string
@@ -61,6 +80,28 @@ type AuditRecord struct {
 	Origin    Origin
 	Status    AuditStatus
 	CreatedAt time.Time
+}
+
+// AuditEntry is an audit record as it lies in the table: what is not known is
+// nil. It is what is shown and what is sealed.
+type AuditEntry struct {
+	ID        string          `json:"id"`
+	UserID    *string         `json:"userId"`
+	Action    string          `json:"action" example:"campaign.create"`
+	Resource  *string         `json:"resource" doc:"The id of what it was done to"`
+	Metadata  json.RawMessage `json:"metadata" doc:"An object"`
+	IPAddress *string         `json:"ipAddress"`
+	UserAgent *string         `json:"userAgent"`
+	Status    AuditStatus     `json:"status" enum:"success,failure"`
+	CreatedAt time.Time       `json:"createdAt"`
+}
+
+// AuditFilter narrows a list of audit records; what is empty does not.
+type AuditFilter struct {
+	Action   string
+	Resource string
+	Status   AuditStatus
+	From, To time.Time // both inclusive
 }
 
 // Origin is where a request came from.

@@ -145,8 +145,8 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 		}
 		return s.auditLogin(ctx, user.ID, fanfare.AuditSuccess)
 	})
-	if fanfare.ErrorCode(err) == fanfare.CodeNotFound {
-		return nil, errLogin() // the password was changed while it was checked
+	if fanfare.ErrorCode(err) == fanfare.CodeNotFound { // the password was changed while it was checked
+		return nil, s.refuseLogin(ctx, user.ID)
 	}
 	if err != nil {
 		return nil, err
@@ -176,15 +176,15 @@ func (s *Server) checkPassword(ctx context.Context, email, password string) (use
 		return user, false, err
 	}
 	if !ok {
-		if err := s.auditLogin(ctx, user.ID, fanfare.AuditFailure); err != nil {
-			return user, false, err
-		}
-		return user, false, errLogin()
+		return user, false, s.refuseLogin(ctx, user.ID)
 	}
 	return user, rehash, nil
 }
 
-func errLogin() error {
+func (s *Server) refuseLogin(ctx context.Context, userID string) error {
+	if err := s.auditLogin(ctx, userID, fanfare.AuditFailure); err != nil {
+		return err
+	}
 	return fanfare.Errorf(fanfare.CodeUnauthorized, "The e-mail address or the password is wrong.")
 }
 

@@ -85,6 +85,7 @@ func TestOpenAPI(t *testing.T) {
 		"get /api/conversations":            "200 400 401 429 500 503",
 		"get /api/conversations/{id}":       "200 400 401 404 429 500 503",
 		"delete /api/conversations/{id}":    "204 400 401 403 404 429 500 503",
+		"get /api/audit":                    "200 400 401 403 429 500 503",
 		"get /api/jobs":                     "200 400 401 429 500 503",
 		"get /api/jobs/{id}":                "200 304 400 401 404 429 500 503",
 		"post /api/jobs/{id}/cancel":        "200 400 401 403 404 429 500 503",

@@ -69,7 +69,7 @@ func errorDescription(status int) string {
 	case http.StatusUnauthorized:
 		return "Nobody is signed in, or the credentials are wrong"
 	case http.StatusForbidden:
-		return "A browser asks on behalf of another site's page"
+		return "A browser asks on behalf of another site's page, or only an admin may do this"
 	case http.StatusNotFound:
 		return "There is nothing with that id, or it is somebody else's"
 	case http.StatusConflict:

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -137,11 +138,12 @@ func (s *Server) recover(c *gin.Context) {
 	c.Next()
 }
 
-// printable drops what is no text from a header's value.
+// printable drops what is no text from a header's value, and what would change
+// how the text around it is shown.
 func printable(s string) string {
 	clean := make([]rune, 0, len(s))
 	for _, r := range s {
-		if r >= ' ' && r != 0x7f && r != '\uFFFD' {
+		if unicode.IsPrint(r) && r != '\uFFFD' {
 			clean = append(clean, r)
 		}
 	}

@@ -81,6 +81,9 @@ func (s *Server) routes() {
 	route(s, spec{"getConversation", GET, "/api/conversations/{id}", "Read a conversation", "Conversations", users, limitAPI, http.StatusOK}, s.getConversation)
 	route(s, spec{"deleteConversation", DELETE, "/api/conversations/{id}", "Delete a conversation", "Conversations", users, limitAPI, http.StatusNoContent}, s.deleteConversation)
 
+	route(s, spec{"listAudits", GET, "/api/audit", "List audit records", "Audit", users, limitAPI, http.StatusOK}, s.listAudits,
+		mayFail(http.StatusForbidden))
+
 	route(s, spec{"listJobs", GET, "/api/jobs", "List jobs", "Jobs", users, limitPoll, http.StatusOK}, s.listJobs)
 	route(s, spec{"getJob", GET, "/api/jobs/{id}", "Read a job", "Jobs", users, limitPoll, http.StatusOK}, s.getJob,
 		answers[struct{}]("304", "It has not changed since If-None-Match"))

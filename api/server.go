@@ -25,7 +25,7 @@ import (
 // Store is what the API needs of the database. Each resource names its part.
 type Store interface {
 	Atomic(ctx context.Context, do func(ctx context.Context) error) error
-	Audit(ctx context.Context, record fanfare.AuditRecord) error
+	auditStore
 	identityStore
 	idempotencyStore
 	userStore

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"fanfare"
 )
@@ -24,4 +27,68 @@ func (s *Store) Audit(ctx context.Context, r fanfare.AuditRecord) error {
 		nullable(r.UserID), r.Action, nullable(r.Resource), metadata,
 		nullable(r.Origin.IPAddress), nullable(r.Origin.UserAgent), r.Status)
 	return wrap(err, "writing an audit record")
+}
+
+// auditColumns are those of auditRow; what a record says, which is all but its
+// position.
+const auditColumns = `a.id, a.user_id, a.action, a.resource, a.metadata, a.ip_address, a.user_agent, a.status, a.created_at`
+
+type auditRow struct {
+	ID        string              `db:"id"`
+	UserID    *string             `db:"user_id"`
+	Action    string              `db:"action"`
+	Resource  *string             `db:"resource"`
+	Metadata  document            `db:"metadata"`
+	IPAddress *string             `db:"ip_address"`
+	UserAgent *string             `db:"user_agent"`
+	Status    fanfare.AuditStatus `db:"status"`
+	CreatedAt time.Time           `db:"created_at"`
+}
+
+func (r auditRow) entry() fanfare.AuditEntry {
+	return fanfare.AuditEntry{
+		ID: r.ID, UserID: r.UserID, Action: r.Action, Resource: r.Resource, Metadata: []byte(r.Metadata),
+		IPAddress: r.IPAddress, UserAgent: r.UserAgent, Status: r.Status, CreatedAt: r.CreatedAt.UTC(),
+	}
+}
+
+// Audits lists a user's audit records.
+func (s *Store) Audits(ctx context.Context, userID string, filter fanfare.AuditFilter, page fanfare.Page) ([]fanfare.AuditEntry, error) {
+	query, args := auditsQuery(userID, filter, page)
+	var rows []auditRow
+	if err := s.q(ctx).SelectContext(ctx, &rows, query, args...); err != nil {
+		return nil, wrap(err, "listing audit records")
+	}
+	entries := make([]fanfare.AuditEntry, len(rows))
+	for i, row := range rows {
+		entries[i] = row.entry()
+	}
+	return entries, nil
+}
+
+// auditsQuery names a status itself and not as an argument, so that the index
+// of what was refused serves whatever the plan.
+func auditsQuery(userID string, f fanfare.AuditFilter, page fanfare.Page) (string, []any) {
+	conditions, args := []string{"a.user_id = $1"}, []any{userID}
+	add := func(when bool, condition string, values ...any) {
+		if !when {
+			return
+		}
+		for _, value := range values {
+			args = append(args, value)
+			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
+		}
+		conditions = append(conditions, condition)
+	}
+	add(f.Action != "", "a.action = ?", f.Action)
+	add(f.Resource != "", "a.resource = ?", f.Resource)
+	add(f.Status == fanfare.AuditSuccess, "a.status = 'success'")
+	add(f.Status == fanfare.AuditFailure, "a.status = 'failure'")
+	add(!f.From.IsZero(), "a.created_at >= ?", f.From)
+	add(!f.To.IsZero(), "a.created_at <= ?", f.To)
+	createdAt, id := before(page)
+	add(page.Before != nil, "(a.created_at, a.id) < (?::timestamptz, ?::uuid)", createdAt, id)
+	args = append(args, page.Limit)
+	return fmt.Sprintf(`SELECT %s FROM audit_logs a WHERE %s ORDER BY a.created_at DESC, a.id DESC LIMIT $%d`,
+		auditColumns, strings.Join(conditions, " AND "), len(args)), args
 }

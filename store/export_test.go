@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"fanfare"
 )
 
 // OpenLimited is Open with another limit for each statement, so that a test of
@@ -16,4 +18,9 @@ func OpenLimited(ctx context.Context, databaseURL string, limit time.Duration) (
 	}
 	s := &Store{db: sqlx.NewDb(db, "postgres"), health: db}
 	return s, s.hot.prepare(ctx, s.db)
+}
+
+// AuditsQuery is how audit records are listed.
+func AuditsQuery(userID string, filter fanfare.AuditFilter, page fanfare.Page) (string, []any) {
+	return auditsQuery(userID, filter, page)
 }
