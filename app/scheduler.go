@@ -7,7 +7,7 @@ import (
 	"fanfare/worker"
 )
 
-// Scheduler runs the relay, the reaper and the pruner until ctx is done.
+// Scheduler runs the relay, the reaper, the pruners and the sealer until ctx is done.
 func (p Process) Scheduler(ctx context.Context) error {
 	parts, err := p.open(ctx)
 	if err != nil {
@@ -19,6 +19,8 @@ func (p Process) Scheduler(ctx context.Context) error {
 		scheduler.Relay{Outbox: parts.store, Carrier: parts.queue},
 		scheduler.NewReaper(parts.store, parts.hub, worker.DefaultLease),
 		scheduler.Pruner{Store: parts.store},
+		scheduler.NewSealer(parts.store, parts.logger),
+		scheduler.AuditPruner{Store: parts.store, Keep: p.Config.Retention.Audit},
 	)
 	return nil
 }

@@ -22,3 +22,20 @@ func (p Pruner) Every() time.Duration { return pruneEvery }
 
 // Tick implements Task.
 func (p Pruner) Tick(ctx context.Context) error { return p.Store.Prune(ctx) }
+
+// AuditPruner drops months of audit records that have had their time.
+type AuditPruner struct {
+	Store interface {
+		DropAuditMonths(ctx context.Context, keep time.Duration) error
+	}
+	Keep time.Duration
+}
+
+// Name implements Task.
+func (p AuditPruner) Name() string { return "audit pruner" }
+
+// Every implements Task.
+func (p AuditPruner) Every() time.Duration { return pruneEvery }
+
+// Tick implements Task.
+func (p AuditPruner) Tick(ctx context.Context) error { return p.Store.DropAuditMonths(ctx, p.Keep) }

@@ -1,6 +1,6 @@
-// Package scheduler holds the loops that look after jobs which nobody else is
-// looking after: the relay, the reaper and the pruner. Any number of processes
-// may run them at once; the database hands each row to one of them.
+// Package scheduler holds the loops that look after what nobody else is looking
+// after: the relay, the reaper, the sealer and the pruners. Any number of
+// processes may run them at once; the database hands each row to one of them.
 package scheduler
 
 import (

@@ -29,6 +29,7 @@ type cli struct {
 	Demo      demoCommand      `cmd:"" help:"Like dev, plus one real trip: a brief becomes content."`
 	User      userCommand      `cmd:"" help:"Manage accounts."`
 	Keys      keysCommand      `cmd:"" help:"Manage the keys that credentials are encrypted under."`
+	Audit     auditCommand     `cmd:"" help:"Check the audit trail."`
 	Version   kong.VersionFlag `help:"Print the version."`
 }
 
