@@ -39,9 +39,15 @@ func TestADigestIsOfEveryField(t *testing.T) {
 		"nesting":        func(e *fanfare.AuditEntry) { e.Metadata = []byte(`{"a": 1, "b": [true, [null, "x"]]}`) },
 		"key":            func(e *fanfare.AuditEntry) { e.Metadata = []byte(`{"a": 1, "c": [true, null, "x"]}`) },
 		"false":          func(e *fanfare.AuditEntry) { e.Metadata = []byte(`{"a": 1, "b": [false, null, "x"]}`) },
-		"precision":      func(e *fanfare.AuditEntry) { e.Metadata = []byte(`{"a": 1.00000000000000000000001, "b": [true, null, "x"]}`) },
-		"too deep":       func(e *fanfare.AuditEntry) { e.Metadata = []byte(strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)) },
-		"deeper":         func(e *fanfare.AuditEntry) { e.Metadata = []byte(strings.Repeat("[", 20_001) + strings.Repeat("]", 20_001)) },
+		"precision": func(e *fanfare.AuditEntry) {
+			e.Metadata = []byte(`{"a": 1.00000000000000000000001, "b": [true, null, "x"]}`)
+		},
+		"too deep": func(e *fanfare.AuditEntry) {
+			e.Metadata = []byte(strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000))
+		},
+		"deeper": func(e *fanfare.AuditEntry) {
+			e.Metadata = []byte(strings.Repeat("[", 20_001) + strings.Repeat("]", 20_001))
+		},
 	} {
 		entry := auditEntry()
 		change(&entry)
