@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { testdb.Main(m) }
 // rig is a worker with a real database and queue, and a model and listeners
 // that a test has in its hand.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	db     *teststore.DB
 	queue  *testqueue.Queue
 	model  *model
@@ -31,18 +31,18 @@ type rig struct {
 	worker *worker.Worker
 }
 
-func newRig(t *testing.T, change ...func(*worker.Config)) *rig {
+func newRig(t testing.TB, change ...func(*worker.Config)) *rig {
 	t.Helper()
 	return rigOn(t, teststore.New(t), change...)
 }
 
-func rigOn(t *testing.T, db *teststore.DB, change ...func(*worker.Config)) *rig {
+func rigOn(t testing.TB, db *teststore.DB, change ...func(*worker.Config)) *rig {
 	t.Helper()
 	return rigWith(t, db, db, change...)
 }
 
 // rigWith gives the worker a store that is not quite the database.
-func rigWith(t *testing.T, db *teststore.DB, store worker.Store, change ...func(*worker.Config)) *rig {
+func rigWith(t testing.TB, db *teststore.DB, store worker.Store, change ...func(*worker.Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, db: db, queue: testqueue.New(t), model: &model{}, outlet: newOutlet(), ears: &ears{}}
 	config := worker.Config{
