@@ -19,6 +19,7 @@ func (p Process) Scheduler(ctx context.Context) error {
 		scheduler.Relay{Outbox: parts.store, Carrier: parts.queue},
 		scheduler.NewReaper(parts.store, parts.hub, worker.DefaultLease),
 		scheduler.Pruner{Store: parts.store},
+		scheduler.JobPruner{Store: parts.store, Keep: p.Config.Retention.Jobs},
 		scheduler.NewSealer(parts.store, parts.logger),
 		scheduler.AuditPruner{Store: parts.store, Keep: p.Config.Retention.Audit},
 	)

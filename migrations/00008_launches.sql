@@ -59,6 +59,7 @@ CREATE TABLE launches (
 );
 CREATE INDEX launches_campaign ON launches (campaign_id);
 CREATE INDEX launches_user ON launches (user_id);
+CREATE INDEX launches_age ON launches (created_at);
 
 -- What a launch uses on a channel, fixed at its first attempt: who takes the
 -- messages, and the list of recipients, which is copied up to planned_to.
