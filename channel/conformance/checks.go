@@ -135,14 +135,14 @@ func (t *trial) hasBadCredentials() {
 	t.wantTaken(0)
 }
 
-func (t *trial) waitsInVainBefore() { t.failsBefore(StallsBefore) }
-func (t *trial) isCutOffBefore()    { t.failsBefore(BreaksBefore) }
+func (t *trial) waitsInVainBefore() { t.failsBefore(StallsBefore, shortPatience) }
+func (t *trial) isCutOffBefore()    { t.failsBefore(BreaksBefore, longPatience) }
 
 // failsBefore: the message was not taken, and may be sent again as soon as that
 // is certain.
-func (t *trial) failsBefore(b Behaviour) {
+func (t *trial) failsBefore(b Behaviour, patience time.Duration) {
 	t.peer.Behave(b)
-	t.judgeBefore(t.try(t.open(shortPatience)))
+	t.judgeBefore(t.try(t.open(patience)))
 }
 
 func (t *trial) judgeBefore(e *fanfare.SendError) {
@@ -158,14 +158,14 @@ func (t *trial) judgeBefore(e *fanfare.SendError) {
 	t.wantTaken(1)
 }
 
-func (t *trial) waitsInVainAfter() { t.failsAfter(StallsAfter) }
-func (t *trial) isCutOffAfter()    { t.failsAfter(BreaksAfter) }
+func (t *trial) waitsInVainAfter() { t.failsAfter(StallsAfter, shortPatience) }
+func (t *trial) isCutOffAfter()    { t.failsAfter(BreaksAfter, longPatience) }
 
 // failsAfter: the message was taken. The connector finds that out, or does not
 // know; it never says anything else.
-func (t *trial) failsAfter(b Behaviour) {
+func (t *trial) failsAfter(b Behaviour, patience time.Duration) {
 	t.peer.Behave(b)
-	id, err := t.open(shortPatience).Send(t.Context(), t.Message)
+	id, err := t.open(patience).Send(t.Context(), t.Message)
 	t.judgeAfter(id, err)
 }
 
@@ -197,20 +197,27 @@ func (t *trial) isCanceledAfter() {
 	t.judgeAfter(t.sendUntilStalled(StallsAfter))
 }
 
-// sendUntilStalled cancels a Send as soon as the provider stalls.
-func (t *trial) sendUntilStalled(b Behaviour) (string, error) {
+// sendUntilStalled cancels a Send as soon as the provider stalls. It then ends,
+// well before its own patience does.
+func (t *trial) sendUntilStalled(b Behaviour) (id string, err error) {
 	t.peer.Behave(b)
 	connection := t.open(longPatience)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
+		id, err = connection.Send(ctx, t.Message)
+	}()
+	for _, wait := range []<-chan struct{}{t.peer.Stalled(), ended} {
 		select {
-		case <-t.peer.Stalled():
-		case <-time.After(longPatience): // Send then fails by its own patience, and says so
+		case <-wait:
+		case <-time.After(longPatience / 3):
+			t.Fatal("the provider was not asked, or Send did not end with its context")
 		}
 		cancel()
-	}()
-	return connection.Send(ctx, t.Message)
+	}
+	return id, err
 }
 
 func (t *trial) isNotBegun() {

@@ -63,8 +63,8 @@ type Case struct {
 }
 
 const (
-	shortPatience = 250 * time.Millisecond // to be waited out
-	longPatience  = 20 * time.Second       // not to be
+	shortPatience = 500 * time.Millisecond // to be waited out
+	longPatience  = time.Minute            // not to be
 )
 
 // Run tests a connector.

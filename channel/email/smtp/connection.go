@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"fanfare"
@@ -135,9 +136,11 @@ func (c *connection) unfit(err error) *fanfare.SendError {
 // not.
 func (c *connection) redactor(m fanfare.Outgoing) connector.Redactor { return c.clean.And(m.Recipient) }
 
+var queuedAs = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)queued as ([\w.+-]{4,64})`) })
+
 // queueID is what a server calls the message, where it says so as most do.
 func (c *connection) queueID(answer string) string {
-	found := regexp.MustCompile(`(?i)queued as ([\w.+-]{4,64})`).FindStringSubmatch(answer)
+	found := queuedAs().FindStringSubmatch(answer)
 	if found == nil {
 		return ""
 	}

@@ -55,7 +55,7 @@ type server struct {
 // received is a message that the server took.
 type received struct{ from, to, raw string }
 
-func newServer(t *testing.T) *server {
+func newServer(t *testing.T, options ...func(*server)) *server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,6 +64,9 @@ func newServer(t *testing.T) *server {
 	s := &server{
 		t: t, listener: listener, mechs: "PLAIN LOGIN", exts: []string{"8BITMIME", "SMTPUTF8"},
 		live: map[net.Conn]bool{}, stalled: make(chan struct{}, 100),
+	}
+	for _, option := range options {
+		option(s)
 	}
 	var serving sync.WaitGroup
 	t.Cleanup(func() {
@@ -119,6 +122,12 @@ func (s *server) received() []received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.taken)
+}
+
+func (s *server) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns
 }
 
 func (s *server) seen(step string) int {
