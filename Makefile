@@ -23,7 +23,7 @@ test: ## Run all tests, with the race detector, on private servers
 
 .PHONY: test-peers
 test-peers: ## Test against servers that others wrote; needs node, npm and the network
-	go test -tags peers -run '^TestPeer' -count 1 $(ARGS) ./ai ./api
+	go test -tags peers -run '^TestPeer' -count 1 $(ARGS) ./ai ./api ./channel/...
 
 test-browser: ## Follow a job with a real browser's EventSource, through a lost connection
 	@scripts/install-deps browser
