@@ -115,7 +115,7 @@ func TestFateWithoutAnswer(t *testing.T) {
 		"half":         {t.Context(), short, [2]fanfare.Fate{fanfare.FateDeferred, fanfare.FateUnknown}},
 		"nonsense": {t.Context(), serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }),
 			[2]fanfare.Fate{fanfare.FateDeferred, fanfare.FateUnknown}},
-		"endless": {t.Context(), serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "%*s{}", maxAnswer, "") }),
+		"endless": {t.Context(), serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", maxAnswer), "{}") }),
 			[2]fanfare.Fate{fanfare.FateDeferred, fanfare.FateUnknown}},
 	} {
 		for i, commits := range []bool{false, true} {
