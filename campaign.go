@@ -56,6 +56,13 @@ func (c *Campaign) DescribeAudience(description string) {
 	c.Audience, _ = json.Marshal(audience) // a map of decoded JSON always encodes
 }
 
+// RecipientCounts says how many recipients the campaign has.
+func (c *Campaign) RecipientCounts() RecipientCounts {
+	var audience struct{ Recipients RecipientCounts }
+	_ = json.Unmarshal(c.Audience, &audience) // without counts there are none
+	return audience.Recipients
+}
+
 // Intent is what a model read in a brief.
 type Intent struct {
 	Goal         string    `json:"goal"`

@@ -14,7 +14,7 @@ type campaignEdit struct {
 	Goal     string            `json:"goal" doc:"1 to 2,000 characters"`
 	Channels []fanfare.Channel `json:"channels" nullable:"false" minItems:"1"`
 	Content  fanfare.Content   `json:"content"`
-	Audience json.RawMessage   `json:"audience" doc:"An object of up to 64 KiB"`
+	Audience json.RawMessage   `json:"audience" doc:"An object of up to 64 KiB. recipients.email and recipients.sms take lists of addresses, which replace those that the campaign has, or null for none; they are shown as counts"`
 	Budget   *fanfare.Money    `json:"budget" doc:"null for none"`
 }
 
@@ -24,8 +24,12 @@ type patchCampaignInput struct {
 }
 
 func (s *Server) patchCampaign(ctx context.Context, in *patchCampaignInput) (*campaignOutput, error) {
+	staged, err := s.stageRecipients(ctx, in.ID, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
 	out := &campaignOutput{}
-	err := s.Store.Atomic(ctx, func(ctx context.Context) error {
+	err = s.Store.Atomic(ctx, func(ctx context.Context) error {
 		campaign, err := s.Store.CampaignForUpdate(ctx, user(ctx).ID, in.ID)
 		if err != nil {
 			return err
@@ -33,10 +37,14 @@ func (s *Server) patchCampaign(ctx context.Context, in *patchCampaignInput) (*ca
 		if err := idle(campaign); err != nil {
 			return err
 		}
-		if err := s.edit(&campaign, in.RawBody); err != nil {
+		lists, err := s.edit(&campaign, in.RawBody)
+		if err != nil {
 			return err
 		}
-		if out.Body, err = s.Store.UpdateCampaign(ctx, campaign); err != nil {
+		if campaign, err = s.Store.UpdateCampaign(ctx, campaign); err != nil {
+			return err
+		}
+		if out.Body, err = s.useStaged(ctx, campaign, lists, staged); err != nil {
 			return err
 		}
 		return s.Store.Audit(ctx, audited(ctx, fanfare.ActionCampaignUpdate, in.ID, nil))
@@ -53,30 +61,35 @@ func idle(campaign fanfare.Campaign) error {
 		"The campaign is %s, and would lose your edit. Wait until its job is over, or cancel that first.", campaign.Status)
 }
 
-// edit merges a patch (RFC 7396) into what may be edited of a campaign.
-func (s *Server) edit(campaign *fanfare.Campaign, patch []byte) error {
+// edit merges a patch (RFC 7396) into what may be edited of a campaign,
+// all but the lists of recipients, which it returns.
+func (s *Server) edit(campaign *fanfare.Campaign, patch []byte) (recipientLists, error) {
 	edited, err := merge(campaignEdit{
 		Goal: campaign.Goal, Channels: campaign.Channels, Content: campaign.Content,
 		Audience: campaign.Audience, Budget: campaign.Budget,
 	}, patch)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	var lists recipientLists
+	if edited.Audience, lists, err = takeRecipients(edited.Audience, campaign.RecipientCounts()); err != nil {
+		return nil, err
 	}
 	if len(campaign.Channels) > 0 && len(edited.Channels) == 0 {
-		return fanfare.Invalid("channels", "must name at least one channel")
+		return nil, fanfare.Invalid("channels", "must name at least one channel")
 	}
 	if err := edited.check(); err != nil {
-		return err
+		return nil, err
 	}
 	if raw, err := json.Marshal(edited.Content); err != nil || len(raw) > contentMax {
-		return fanfare.Invalid("content", "must have at most 256 KiB")
+		return nil, fanfare.Invalid("content", "must have at most 256 KiB")
 	}
 	if edited.Content.Email != nil {
 		edited.Content.Email.Body = s.Cleaner.CleanHTML(edited.Content.Email.Body)
 	}
 	campaign.Goal, campaign.Channels, campaign.Content = edited.Goal, edited.Channels, edited.Content
 	campaign.Audience, campaign.Budget = edited.Audience, edited.Budget
-	return nil
+	return lists, nil
 }
 
 const (

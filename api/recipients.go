@@ -15,6 +15,8 @@ import (
 type recipientStore interface {
 	NewRecipientList(ctx context.Context, campaignID string) (string, error)
 	AddRecipients(ctx context.Context, listID string, recipients []fanfare.Recipient) (fanfare.RecipientCounts, error)
+	CopyRecipients(ctx context.Context, from, to string, channel fanfare.Channel) (copied int, err error)
+	RecipientList(ctx context.Context, userID, campaignID string) (string, error)
 	UseRecipients(ctx context.Context, userID, campaignID, listID string, counts fanfare.RecipientCounts) (fanfare.Campaign, error)
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -295,4 +296,114 @@ func TestLargeFilesTakeLittleMemory(t *testing.T) {
 	if most > 5000 || heap > 4<<20 {
 		t.Errorf("%d rows at once, %d KiB more on the heap", most, heap>>10)
 	}
+}
+
+func TestPatchedRecipients(t *testing.T) {
+	a := apitest.New(t)
+	ada := a.User(t, "ada@example.com")
+	for _, c := range []struct {
+		name, patch string
+		want        string // the recipients
+		audience    string // as the campaign shows it
+	}{
+		{"a list replaces its channel's", `{"recipients": {"email": ["Ada@example.com", "ada@example.com", "bob@example.com"]}}`,
+			"email,ada@example.com email,bob@example.com sms,+4915100000000", `{"age":"18","recipients":{"email":2,"sms":1}}`},
+		{"both lists", `{"recipients": {"email": ["ada@example.com"], "sms": ["0049 151 2345-6789"]}}`,
+			"email,ada@example.com sms,+4915123456789", `{"age":"18","recipients":{"email":1,"sms":1}}`},
+		{"an echo", `{"age": "18", "recipients": {"email": 1, "sms": 1}}`, "email,old@example.com sms,+4915100000000", `{"age":"18","recipients":{"email":1,"sms":1}}`},
+		{"an echo and a list", `{"recipients": {"email": 1, "sms": []}}`, "email,old@example.com", `{"age":"18","recipients":{"email":1,"sms":0}}`},
+		{"a channel taken away", `{"recipients": {"email": null}}`, "sms,+4915100000000", `{"age":"18","recipients":{"email":0,"sms":1}}`},
+		{"all lists empty", `{"recipients": {"email": [], "sms": []}}`, "", `{"age":"18"}`},
+		{"all taken away", `{"recipients": null}`, "", `{"age":"18"}`},
+		{"no audience", `null`, "", `{}`},
+		{"something else", `{"age": "30"}`, "email,old@example.com sms,+4915100000000", `{"age":"30","recipients":{"email":1,"sms":1}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			id, _ := addressed(t, a, ada)
+			a.Exec(t, `UPDATE campaigns SET audience = audience || '{"age": "18"}' WHERE id = $1`, id)
+			answer := ada.Do(t, "PATCH /api/campaign/"+id, `{"audience": `+c.patch+`}`).Want(t, http.StatusOK)
+			if diff := cmp.Diff(c.want, recipients(t, a, id)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			var want any
+			if err := json.Unmarshal([]byte(c.audience), &want); err != nil {
+				t.Fatal(err)
+			}
+			for _, answer := range []*apitest.Answer{answer, ada.Do(t, "GET /api/campaign/"+id, nil).Want(t, http.StatusOK)} {
+				if diff := cmp.Diff(want, answer.At("audience")); diff != "" {
+					t.Errorf("audience (-want +got):\n%s", diff)
+				}
+			}
+			if strings.Contains(a.Text(t, `SELECT audience FROM campaigns WHERE id = $1`, id), "@") {
+				t.Error("addresses lie in the audience")
+			}
+			replaced := a.Count(t, `SELECT count(*) FROM audit_logs WHERE action = 'recipients.replace' AND resource = $1`, id)
+			if changed := c.want != "email,old@example.com sms,+4915100000000"; changed != (replaced == 2) {
+				t.Errorf("%d audit records of replaced recipients", replaced)
+			}
+		})
+	}
+}
+
+func TestPatchRefusesRecipients(t *testing.T) {
+	a := apitest.New(t)
+	ada := a.User(t, "ada@example.com")
+	id, _ := addressed(t, a, ada)
+	var scenarios []scenario
+	for patch, field := range map[string]string{
+		`5`: "audience.recipients", `["ada@example.com"]`: "audience.recipients", `"ada@example.com"`: "audience.recipients",
+		`{"email": 2}`: "audience.recipients.email", `{"email": -1}`: "audience.recipients.email", `{"sms": true}`: "audience.recipients.sms",
+		`{"email": "ada@example.com"}`: "audience.recipients.email", `{"email": {"a": "b"}}`: "audience.recipients.email",
+		`{"social": ["@ada"]}`: "audience.recipients.social", `{"fax": 0}`: "audience.recipients.fax",
+		`{"email": ["a@example.com", "b@example.com", "c@example.com", "eve"]}`: "audience.recipients.email[3]",
+		`{"email": [["a@example.com"]]}`:                                        "audience.recipients.email[0]", `{"sms": [null]}`: "audience.recipients.sms[0]",
+		`{"sms": [4915123456789]}`: "audience.recipients.sms[0]", `{"email": ["a@example.com\r\nbcc: b@example.com"]}`: "audience.recipients.email[0]",
+	} {
+		scenarios = append(scenarios, scenario{name: patch, line: "PATCH /api/campaign/" + id, body: `{"goal": "changed", "audience": {"recipients": ` + patch + `}}`,
+			status: 400, code: "invalid_request", want: `"field":"` + field + `"`})
+	}
+	run(t, ada, scenarios)
+	if got := recipients(t, a, id); got != "email,old@example.com sms,+4915100000000" || a.Count(t, `SELECT count(*) FROM campaigns WHERE goal = 'changed'`) > 0 {
+		t.Errorf("afterwards: %s", got)
+	}
+	if strings.Contains(a.Log.String(), "@example.com") {
+		t.Error("the log tells of recipients")
+	}
+}
+
+// meddling is a store in which somebody changes the campaign once a list is
+// made for it.
+type meddling struct {
+	api.Store
+	meddle func()
+}
+
+func (m meddling) CampaignForUpdate(ctx context.Context, userID, id string) (fanfare.Campaign, error) {
+	m.meddle()
+	return m.Store.CampaignForUpdate(ctx, userID, id)
+}
+
+// Of two who change the recipients at once, the one who was late is told.
+func TestPatchedRecipientsAreNotMixed(t *testing.T) {
+	meddle := func() {}
+	a := apitest.New(t, func(s *apitest.Setup) {
+		s.Wrap = func(d *api.Deps) { d.Store = meddling{d.Store, func() { meddle() }} }
+	})
+	ada := a.User(t, "ada@example.com")
+	id, _ := addressed(t, a, ada)
+	line := "PATCH /api/campaign/" + id
+	meddle = func() {
+		list, err := a.Store.NewRecipientList(t.Context(), id)
+		if err == nil {
+			_, err = a.Store.UseRecipients(t.Context(), ada.UserID, id, list, fanfare.RecipientCounts{Email: 1, SMS: 1})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	ada.Do(t, line, `{"goal": "changed", "audience": {"recipients": {"email": ["ada@example.com"]}}}`).WantError(t, http.StatusConflict, "campaign_busy")
+	if n := a.Count(t, `SELECT count(*) FROM campaigns WHERE goal = 'changed'`); n != 0 {
+		t.Error("half of the edit was made")
+	}
+	ada.Do(t, line, `{"goal": "changed"}`).Want(t, http.StatusOK)
 }
