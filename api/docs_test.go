@@ -66,6 +66,7 @@ func TestOpenAPI(t *testing.T) {
 		"patch /api/campaign/{id}":          "200 400 401 403 404 409 413 415 429 500 503",
 		"delete /api/campaign/{id}":         "204 400 401 403 404 429 500 503",
 		"post /api/campaign/launch":         "200 202 400 401 403 404 409 413 415 422 429 500 503",
+		"get /api/campaign/{id}/deliveries": "200 400 401 404 429 500 503",
 		"put /api/campaign/{id}/recipients": "200 400 401 403 404 409 413 415 429 500 503",
 		"post /api/campaign/{id}/test-send": "200 400 401 403 404 413 415 429 500 503",
 		"post /api/analytics":               "200 202 400 401 403 404 409 413 415 422 429 500 503",

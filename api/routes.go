@@ -43,6 +43,7 @@ func (s *Server) routes() {
 	route(s, spec{"putRecipients", PUT, "/api/campaign/{id}/recipients", "Replace a campaign's recipients", "Recipients", users, limitAPI, http.StatusOK}, s.putRecipients,
 		rawBody, takesCSV,
 		mayFail(http.StatusConflict))
+	route(s, spec{"listDeliveries", GET, "/api/campaign/{id}/deliveries", "List a campaign's deliveries", "Campaigns", users, limitAPI, http.StatusOK}, s.listDeliveries)
 
 	route(s, spec{"launchCampaign", POST, "/api/campaign/launch", "Launch a campaign", "Campaigns", users, limitAPI, http.StatusAccepted}, s.launchCampaign,
 		answers[LaunchAccepted]("202", "Accepted: the job is on disk and will be done"),

@@ -35,6 +35,7 @@ type Store interface {
 	brandStore
 	integrationStore
 	recipientStore
+	deliveryStore
 	suppressionStore
 	jobStore
 	launchStore
