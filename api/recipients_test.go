@@ -407,3 +407,19 @@ func TestPatchedRecipientsAreNotMixed(t *testing.T) {
 	}
 	ada.Do(t, line, `{"goal": "changed"}`).Want(t, http.StatusOK)
 }
+
+// A list may be as long as a body, whatever an audience may have otherwise.
+func TestALongPatchedList(t *testing.T) {
+	a := apitest.New(t)
+	ada := a.User(t, "ada@example.com")
+	id := ready(t, a, ada) // without recipients so far
+	list := make([]string, 12_000)
+	for i := range list {
+		list[i] = fmt.Sprintf("r%d@example.com", i)
+	}
+	patch := map[string]any{"audience": map[string]any{"recipients": map[string]any{"email": list}}}
+	answer := ada.Do(t, "PATCH /api/campaign/"+id, patch).Want(t, http.StatusOK)
+	if answer.At("audience.recipients.email") != 12_000.0 || a.Count(t, `SELECT count(*) FROM recipients`) != 12_000 {
+		t.Errorf("the campaign shows %v", answer.At("audience"))
+	}
+}
