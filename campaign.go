@@ -36,7 +36,7 @@ type Campaign struct {
 	Content    Content         `json:"content"`
 	Audience   json.RawMessage `json:"audience" doc:"An object; recipients are counted, never listed"`
 	Budget     *Money          `json:"budget"`
-	Schedule   json.RawMessage `json:"schedule" doc:"null, or the campaign's schedule"`
+	Schedule   *Schedule       `json:"schedule"`
 	Status     CampaignStatus  `json:"status"`
 	Metrics    json.RawMessage `json:"metrics" doc:"An object"`
 	Intent     *Intent         `json:"intent" doc:"What the model read in the brief; null before that"`

@@ -74,6 +74,7 @@ type OccurrenceRun struct {
 // DueSchedule is a schedule of which an occurrence has come due.
 type DueSchedule struct {
 	Schedule
-	Due Occurrence // the first one that nobody has looked after
-	Now time.Time  // by the database's clock
+	Due           Occurrence // the first one that nobody has looked after
+	OwnerDisabled bool       // the owner is locked out
+	Now           time.Time  // by the database's clock
 }

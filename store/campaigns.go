@@ -26,13 +26,13 @@ type campaignRow struct {
 	LaunchedAt *time.Time     `db:"launched_at"`
 }
 
-const campaignColumns = `id, user_id, goal, channels, content, audience, budget, schedule, status, metrics, intent,
-	created_at, updated_at, launched_at`
+const campaignColumns = `id, user_id, goal, channels, content, audience, budget, status, metrics, intent,
+	created_at, updated_at, launched_at, ` + scheduleColumn
 
 func (r campaignRow) campaign() (fanfare.Campaign, error) {
 	c := fanfare.Campaign{
 		ID: r.ID, UserID: r.UserID, Goal: r.Goal, Channels: make([]fanfare.Channel, len(r.Channels)),
-		Audience: []byte(r.Audience), Budget: r.Budget, Schedule: []byte(r.Schedule),
+		Audience: []byte(r.Audience), Budget: r.Budget,
 		Status: fanfare.CampaignStatus(r.Status), Metrics: []byte(r.Metrics),
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), LaunchedAt: utc(r.LaunchedAt),
 	}
@@ -40,6 +40,10 @@ func (r campaignRow) campaign() (fanfare.Campaign, error) {
 		c.Channels[i] = fanfare.Channel(channel)
 	}
 	if err := r.Content.into(&c.Content); err != nil {
+		return c, err
+	}
+	var err error
+	if c.Schedule, _, err = r.Schedule.schedule(r.UserID); err != nil {
 		return c, err
 	}
 	return c, r.Intent.into(&c.Intent)

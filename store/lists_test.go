@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -186,6 +187,12 @@ func TestWhatIsNotYoursIsNotFound(t *testing.T) {
 			_, err := db.UpdateCampaign(t.Context(), fanfare.Campaign{ID: id, UserID: u, Audience: []byte(`{}`)})
 			return err
 		}},
+		{"PutSchedule", campaign.ID, func(u, id string) error {
+			_, err := db.PutSchedule(t.Context(), fanfare.Schedule{CampaignID: id, UserID: u, RunAt: new(time.Time), Misfire: fanfare.MisfireSkip}, occurrence(time.Hour))
+			return err
+		}},
+		{"Schedule", campaign.ID, func(u, id string) error { _, err := db.Schedule(t.Context(), u, id); return err }},
+		{"DeleteSchedule", campaign.ID, func(u, id string) error { _, err := db.DeleteSchedule(t.Context(), u, id); return err }},
 		{"DeleteCampaign", campaign.ID, func(u, id string) error { return db.DeleteCampaign(t.Context(), u, id) }},
 		{"History", conversation, func(u, id string) error { _, err := db.History(t.Context(), u, id); return err }},
 		{"Voice", brandKit(t, db), func(u, id string) error { _, err := db.Voice(t.Context(), u, id); return err }},

@@ -6,6 +6,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -144,6 +145,20 @@ func (s *Store) Atomic(ctx context.Context, do func(ctx context.Context) error) 
 		return err
 	}
 	return wrap(tx.Commit(), "committing")
+}
+
+// Attempt runs do inside the transaction that ctx carries, in a way that an
+// error undoes what do did and leaves the transaction usable.
+func (s *Store) Attempt(ctx context.Context, do func(ctx context.Context) error) error {
+	if _, err := s.q(ctx).ExecContext(ctx, `SAVEPOINT attempt`); err != nil {
+		return wrap(err, "beginning an attempt")
+	}
+	if err := do(ctx); err != nil {
+		_, undo := s.q(ctx).ExecContext(ctx, `ROLLBACK TO SAVEPOINT attempt`)
+		return errors.Join(err, undo)
+	}
+	_, err := s.q(ctx).ExecContext(ctx, `RELEASE SAVEPOINT attempt`)
+	return wrap(err, "ending an attempt")
 }
 
 // queryer is what sqlx.DB and sqlx.Tx have in common.

@@ -144,10 +144,14 @@ func TestPruneDeletesWhatHasHadItsTime(t *testing.T) {
 		db.Exec(`INSERT INTO sessions (user_id, digest, expires_at)
 			VALUES ($1, convert_to($2, 'UTF8'), now() + interval '12 hours' - $2::text::interval)`, db.User.ID, age)
 	}
+	for _, age := range []string{"31 days", "29 days"} {
+		db.Exec(`INSERT INTO schedule_occurrences (schedule_id, local_time, at, outcome, created_at)
+			VALUES ($1, $2, now(), 'missed', now() - $2::text::interval)`, db.User.ID, age)
+	}
 	if err := db.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"idempotency_keys", "workers", "sessions"} {
+	for _, table := range []string{"idempotency_keys", "workers", "sessions", "schedule_occurrences"} {
 		if left := db.Query(`SELECT count(*) FROM ` + table); left[0] != "1" {
 			t.Errorf("%s has %s rows, want the young one", table, left[0])
 		}
