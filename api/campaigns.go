@@ -34,6 +34,9 @@ func (s *Server) listCampaigns(ctx context.Context, in *listCampaignsInput) (*li
 	if err != nil {
 		return nil, err
 	}
+	if err := s.tellCampaignRuns(ctx, campaigns...); err != nil {
+		return nil, err
+	}
 	return listed(in.PageInput, "/api/campaign", url.Values{"status": {in.Status}}, campaigns, func(c fanfare.Campaign) fanfare.Position {
 		return fanfare.Position{CreatedAt: c.CreatedAt, ID: c.ID}
 	}), nil
@@ -43,7 +46,10 @@ type campaignOutput struct{ Body fanfare.Campaign }
 
 func (s *Server) getCampaign(ctx context.Context, in *IDInput) (*campaignOutput, error) {
 	campaign, err := s.Store.Campaign(ctx, user(ctx).ID, in.ID)
-	return &campaignOutput{Body: campaign}, err
+	if err != nil {
+		return nil, err
+	}
+	return &campaignOutput{Body: campaign}, s.tellCampaignRuns(ctx, campaign)
 }
 
 func (s *Server) deleteCampaign(ctx context.Context, in *IDInput) (*struct{}, error) {
@@ -56,6 +62,13 @@ func (s *Server) deleteCampaign(ctx context.Context, in *IDInput) (*struct{}, er
 			return err
 		}
 		if canceled, err = s.cancel(ctx, live...); err != nil {
+			return err
+		}
+		campaign, err := s.Store.CampaignForUpdate(ctx, user(ctx).ID, in.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.stopSchedule(ctx, campaign); err != nil {
 			return err
 		}
 		if err := s.Store.DeleteCampaign(ctx, user(ctx).ID, in.ID); err != nil {
@@ -78,4 +91,14 @@ func (s *Server) deleteCampaign(ctx context.Context, in *IDInput) (*struct{}, er
 	}
 	s.Hub.Publish(ctx, canceled...)
 	return nil, nil
+}
+
+// stopSchedule tells in the audit that a campaign's schedule ends with it.
+func (s *Server) stopSchedule(ctx context.Context, campaign fanfare.Campaign) error {
+	if campaign.Schedule == nil || !campaign.Schedule.Enabled {
+		return nil
+	}
+	return s.Store.Audit(ctx, audited(ctx, fanfare.ActionScheduleStop, campaign.ID, map[string]any{
+		"schedule": campaign.Schedule.ID, "reason": "The campaign was deleted.",
+	}))
 }

@@ -100,6 +100,10 @@ func TestOpenAPI(t *testing.T) {
 		"get /api/health/live":              "200 400 500",
 		"get /health/ready":                 "200 400 500 503",
 		"get /health/live":                  "200 400 500",
+
+		"put /api/campaign/{id}/schedule":    "200 400 401 403 404 413 415 429 500 503",
+		"get /api/campaign/{id}/schedule":    "200 400 401 404 429 500 503",
+		"delete /api/campaign/{id}/schedule": "204 400 401 403 404 429 500 503",
 	}
 	for path, methods := range doc.Paths {
 		for method, operation := range methods {

@@ -47,6 +47,9 @@ func (s *Server) patchCampaign(ctx context.Context, in *patchCampaignInput) (*ca
 		if out.Body, err = s.useStaged(ctx, campaign, lists, staged); err != nil {
 			return err
 		}
+		if err := s.tellCampaignRuns(ctx, out.Body); err != nil {
+			return err
+		}
 		return s.Store.Audit(ctx, audited(ctx, fanfare.ActionCampaignUpdate, in.ID, nil))
 	})
 	return out, err

@@ -51,6 +51,10 @@ func (s *Server) routes() {
 		mayFail(http.StatusNotFound, http.StatusConflict))
 	route(s, spec{"testSend", POST, "/api/campaign/{id}/test-send", "Send one message as a test", "Campaigns", users, limitAPI, http.StatusOK}, s.testSend)
 
+	route(s, spec{"putSchedule", PUT, "/api/campaign/{id}/schedule", "Schedule a campaign", "Schedules", users, limitAPI, http.StatusOK}, s.putSchedule)
+	route(s, spec{"getSchedule", GET, "/api/campaign/{id}/schedule", "Read a campaign's schedule", "Schedules", users, limitAPI, http.StatusOK}, s.getSchedule)
+	route(s, spec{"deleteSchedule", DELETE, "/api/campaign/{id}/schedule", "Delete a campaign's schedule", "Schedules", users, limitAPI, http.StatusNoContent}, s.deleteSchedule)
+
 	route(s, spec{"analyze", POST, "/api/analytics", "Analyze a campaign's metrics", "Analytics", users, limitAI, http.StatusAccepted}, s.submitAnalysis,
 		answers[AnalysisAccepted]("202", "Accepted: the job is on disk and will be done"),
 		answers[Analysis]("200", "With Prefer: wait, the result itself"),

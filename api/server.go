@@ -37,6 +37,7 @@ type Store interface {
 	recipientStore
 	deliveryStore
 	suppressionStore
+	scheduleStore
 	jobStore
 	launchStore
 	eventStore
@@ -95,6 +96,7 @@ type Deps struct {
 	Limiter   Limiter
 	Cleaner   Cleaner
 	Cache     Cache
+	Timetable Timetable
 	Passwords Passwords
 	Tokens    Tokens
 	Accounts  Accounts

@@ -140,6 +140,7 @@ func (s *Server) asSubmitted(ctx context.Context, answer created, job fanfare.Jo
 	switch {
 	case err == nil:
 		body.Campaign = campaign
+		return body, s.tellCampaignRuns(ctx, campaign)
 	case fanfare.ErrorCode(err) != fanfare.CodeNotFound:
 		return body, err
 	}

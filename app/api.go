@@ -16,6 +16,7 @@ import (
 	"fanfare/config"
 	"fanfare/events"
 	"fanfare/ratelimit"
+	"fanfare/timetable"
 )
 
 // API serves HTTP until ctx is done, and then what is under way, for at most
@@ -99,6 +100,7 @@ func (p *parts) apiServer() (*api.Server, error) {
 		Limiter:   ratelimit.New(p.redis, secrets.Derive("rate limits")),
 		Cleaner:   cleaner{},
 		Cache:     cache.New(p.redis, p.logger),
+		Timetable: timetable.Table{},
 		Passwords: auth.NewHasher(),
 		Tokens:    secrets,
 		Accounts:  auth.Accounts{},

@@ -26,6 +26,7 @@ import (
 	"fanfare/secrets"
 	"fanfare/store"
 	"fanfare/telemetry"
+	"fanfare/timetable"
 )
 
 // Setup is what a test may change before the API starts.
@@ -110,7 +111,7 @@ func (a *App) serve(t testing.TB, setup *Setup) {
 		Store: a.Store, Queue: queue.New(a.Redis), Hub: a.Hub, Texts: a.Texts,
 		Limiter: ratelimit.New(a.Redis, a.tokens.Derive("rate limits")),
 		Cleaner: cleaner{}, Cache: cache.New(a.Redis, logger), Passwords: auth.NewHasher(), Tokens: a.tokens, Accounts: auth.Accounts{},
-		Providers: a.Providers, Vault: a.Keyring, Connections: a.Providers, Links: a.Providers,
+		Timetable: timetable.Table{}, Providers: a.Providers, Vault: a.Keyring, Connections: a.Providers, Links: a.Providers,
 		PingRedis: func(ctx context.Context) error { return a.Redis.Ping(ctx).Err() },
 		Logger:    logger, Reporter: a.Reports,
 	}
