@@ -98,7 +98,5 @@ func (s *Server) stopSchedule(ctx context.Context, campaign fanfare.Campaign) er
 	if campaign.Schedule == nil || !campaign.Schedule.Enabled {
 		return nil
 	}
-	return s.Store.Audit(ctx, audited(ctx, fanfare.ActionScheduleStop, campaign.ID, map[string]any{
-		"schedule": campaign.Schedule.ID, "reason": "The campaign was deleted.",
-	}))
+	return s.auditStop(ctx, *campaign.Schedule, "The campaign was deleted.")
 }

@@ -151,6 +151,9 @@ func (s *Server) deleteIntegration(ctx context.Context, in *IDInput) (*struct{},
 		if err != nil {
 			return err
 		}
+		if err := s.stopOrphans(ctx, integration.Type); err != nil {
+			return err
+		}
 		return s.Store.Audit(ctx, audited(ctx, fanfare.ActionIntegrationDelete, in.ID, about(integration)))
 	})
 }

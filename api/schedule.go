@@ -12,6 +12,7 @@ type scheduleStore interface {
 	PutSchedule(ctx context.Context, schedule fanfare.Schedule, first fanfare.Occurrence) (fanfare.Schedule, error)
 	Schedule(ctx context.Context, userID, campaignID string) (fanfare.Schedule, error)
 	DeleteSchedule(ctx context.Context, userID, campaignID string) (fanfare.Schedule, error)
+	StopSchedulesWithout(ctx context.Context, userID string, channel fanfare.Channel, reason string) ([]fanfare.Schedule, error)
 }
 
 // Timetable works out when schedules are due.
@@ -125,6 +126,27 @@ func (s *Server) deleteSchedule(ctx context.Context, in *IDInput) (*struct{}, er
 		}
 		return s.Store.Audit(ctx, audited(ctx, fanfare.ActionScheduleDelete, in.ID, map[string]any{"schedule": deleted.ID}))
 	})
+}
+
+// stopOrphans stops schedules that an integration of a type was the last one
+// for.
+func (s *Server) stopOrphans(ctx context.Context, typ fanfare.Channel) error {
+	const reason = "Its integration is gone: none of its channels has one any more. Connect one, then set the schedule again."
+	stopped, err := s.Store.StopSchedulesWithout(ctx, user(ctx).ID, typ, reason)
+	if err != nil {
+		return err
+	}
+	for _, schedule := range stopped {
+		if err := s.auditStop(ctx, schedule, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) auditStop(ctx context.Context, schedule fanfare.Schedule, reason string) error {
+	return s.Store.Audit(ctx, audited(ctx, fanfare.ActionScheduleStop, schedule.CampaignID,
+		map[string]any{"schedule": schedule.ID, "reason": reason}))
 }
 
 // tellRuns fills in a schedule's next runs: none where it is not enabled, and

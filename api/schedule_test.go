@@ -148,6 +148,47 @@ func TestAStoppedSchedule(t *testing.T) {
 	}
 }
 
+// Deleting the last integration of a schedule's channels stops it, and no
+// other's.
+func TestAScheduleWhoseIntegrationIsGone(t *testing.T) {
+	a := apitest.New(t)
+	ada, bob := a.User(t, "ada@example.com"), a.User(t, "bob@example.com")
+	connect := func(client *apitest.Client, typ string) string {
+		t.Helper()
+		return a.Text(t, `INSERT INTO integrations (user_id, name, type, credential_fields, key_id, credentials)
+			VALUES ($1, 'test', $2, '{}', '', '') RETURNING id`, client.UserID, typ)
+	}
+	plan := func(client *apitest.Client, channels ...string) string {
+		t.Helper()
+		_, id := submit(t, client)
+		a.Exec(t, `UPDATE campaigns SET channels = '{email}' WHERE id = $1`, id)
+		client.Do(t, "PUT "+schedulePath(id), object{"cron": "0 9 * * *", "channels": channels}).Want(t, http.StatusOK)
+		return id
+	}
+	email, social := connect(ada, "email"), connect(ada, "social")
+	stopped := []string{plan(ada, "email"), plan(ada), plan(ada, "email", "sms")}
+	goOn := map[string]*apitest.Client{plan(ada, "email", "social"): ada, plan(ada, "sms"): ada, plan(bob, "email"): bob}
+	ada.Do(t, "DELETE /api/integrations/"+email, nil).Want(t, http.StatusNoContent)
+	for _, id := range stopped {
+		now := ada.Do(t, "GET "+schedulePath(id), nil)
+		if now.At("enabled") != false || !strings.Contains(now.Text("reason"), "integration is gone") || len(times(t, now, "nextRuns")) != 0 {
+			t.Errorf("%s", now.Body)
+		}
+	}
+	for id, client := range goOn {
+		if now := client.Do(t, "GET "+schedulePath(id), nil); now.At("enabled") != true {
+			t.Errorf("%s", now.Body)
+		}
+	}
+	if n := a.Count(t, `SELECT count(*) FROM audit_logs WHERE action = 'schedule.stop' AND metadata->>'reason' <> ''`); n != len(stopped) {
+		t.Errorf("%d records of %d stops", n, len(stopped))
+	}
+	ada.Do(t, "DELETE /api/integrations/"+social, nil).Want(t, http.StatusNoContent)
+	if n := a.Count(t, `SELECT count(*) FROM schedules WHERE NOT enabled`); n != len(stopped)+1 {
+		t.Errorf("%d have stopped", n)
+	}
+}
+
 func TestWhoScheduledIsAudited(t *testing.T) {
 	a := apitest.New(t)
 	ada := a.User(t, "ada@example.com")

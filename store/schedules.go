@@ -175,3 +175,31 @@ func (s *Store) AdvanceSchedule(ctx context.Context, due fanfare.DueSchedule, ne
 	}
 	return nil
 }
+
+// effectiveChannels are those that a schedule's launches go to.
+const effectiveChannels = `(CASE WHEN s.channels <> '{}' THEN s.channels ELSE c.channels END)`
+
+// StopSchedulesWithout stops, for a reason, those of a user's schedules whose
+// launches go to a channel and have no integration for any of their channels
+// any more. It returns them.
+func (s *Store) StopSchedulesWithout(ctx context.Context, userID string, channel fanfare.Channel, reason string) ([]fanfare.Schedule, error) {
+	var rows []document
+	err := s.q(ctx).SelectContext(ctx, &rows, `UPDATE schedules s
+		SET enabled = false, next_at = NULL, next_local = NULL, reason = $3, updated_at = now()
+		FROM campaigns c
+		WHERE c.id = s.campaign_id AND c.user_id = $1 AND s.enabled AND $2 = ANY (`+effectiveChannels+`)
+			AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.user_id = $1 AND i.type = ANY (`+effectiveChannels+`))
+		RETURNING to_jsonb(s)`, userID, channel, reason)
+	if err != nil {
+		return nil, wrap(err, "stopping schedules")
+	}
+	stopped := make([]fanfare.Schedule, len(rows))
+	for i, row := range rows {
+		found, _, err := row.schedule(userID)
+		if err != nil {
+			return nil, err
+		}
+		stopped[i] = *found
+	}
+	return stopped, nil
+}
