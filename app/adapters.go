@@ -1,8 +1,12 @@
 package app
 
 import (
+	"context"
+
 	"fanfare"
 	"fanfare/ai"
+	"fanfare/jobs"
+	"fanfare/store"
 )
 
 // cleaner is what package ai offers as functions and the API wants as an
@@ -16,4 +20,12 @@ func (cleaner) CleanText(field, text string, most int) (string, error) {
 func (cleaner) CleanHTML(body string) string { return ai.CleanHTML(body) }
 func (cleaner) CleanHistory(turns []fanfare.Turn) ([]fanfare.Turn, error) {
 	return ai.CleanHistory(turns)
+}
+
+// launcher submits the launches that schedules ask for.
+type launcher struct{ store *store.Store }
+
+func (l launcher) LaunchScheduled(ctx context.Context, userID, campaignID string, channels []fanfare.Channel) (fanfare.Job, error) {
+	job, _, err := jobs.SubmitLaunch(ctx, l.store, jobs.LaunchRequest{UserID: userID, CampaignID: campaignID, Channels: channels})
+	return job, err
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"fanfare/scheduler"
+	"fanfare/timetable"
 	"fanfare/worker"
 )
 
-// Scheduler runs the relay, the reaper, the pruners and the sealer until ctx is done.
+// Scheduler runs the relay, the reaper, the pruners, the sealer and what is due
+// until ctx is done.
 func (p Process) Scheduler(ctx context.Context) error {
 	parts, err := p.open(ctx)
 	if err != nil {
@@ -22,6 +24,10 @@ func (p Process) Scheduler(ctx context.Context) error {
 		scheduler.JobPruner{Store: parts.store, Keep: p.Config.Retention.Jobs},
 		scheduler.NewSealer(parts.store, parts.logger),
 		scheduler.AuditPruner{Store: parts.store, Keep: p.Config.Retention.Audit},
+		scheduler.Due{
+			Schedules: parts.store, Timetable: timetable.Table{}, Launcher: launcher{store: parts.store},
+			Hints: parts.hub, Carrier: parts.queue,
+		},
 	)
 	return nil
 }
