@@ -101,6 +101,10 @@ func settle(text string) (cleaned string, settled bool) {
 
 // cleanLines is one pass that leaves line breaks as they are.
 func cleanLines(text string) string {
-	text = norm.NFKC.String(strings.ToValidUTF8(text, "\uFFFD"))
-	return dropInvisible(stripMarkup(dropInvisible(text)))
+	return dropInvisible(stripMarkup(visibleText(text)))
+}
+
+// visibleText is a text as it would be seen, its markup included.
+func visibleText(text string) string {
+	return dropInvisible(norm.NFKC.String(strings.ToValidUTF8(text, "\uFFFD")))
 }

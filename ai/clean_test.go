@@ -136,12 +136,14 @@ func TestHostileTextIsLinear(t *testing.T) {
 	for name, work := range map[string]func(text string){
 		"CleanBrief":  func(text string) { _, _ = CleanBrief(text) },
 		"CleanHTML":   func(text string) { CleanHTML(text) },
+		"steersModel": func(text string) { steersModel(text, text) },
 		"firstObject": func(text string) { firstObject(text) },
 		"hasMarkup":   func(text string) { hasMarkup(text) },
 		"untagger":    func(text string) { untagged(text) },
 	} {
 		for _, unit := range []string{"<", "<b", "<b>", "<!--", "<!--<b>", "<script>", "<script><!--", "</script", `<a x="`, `<a x='"`, "<a x=y ", "<b ", "<!doctype",
-			"\u200d", "a\u0301", "&lt;", "{", `{"":`, "ignore ", "system:"} {
+			"\u200d", "a\u0301", "&lt;", "{", `{"":`, "ignore ", "system:",
+			"ignore previous ", "previous the all your ", "instructions noitcurtsni ", "show system prompt", "aWdub3Jl", "69676e6f", "%69", "&#105;", "you are now an AI "} {
 			text := strings.Repeat(unit, size/len(unit))
 			small := leastTime(5, 0, func() { work(text) })
 			text = strings.Repeat(text, times)

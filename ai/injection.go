@@ -16,35 +16,32 @@ type detector struct {
 	negation *regexp.Regexp
 	phrases  []string
 	rules    []rule
-	roles    rule
-	honest   *regexp.Regexp
-}
-
-// rule is a pattern that is worth trying only where one of its words occurs:
-// most texts hold none, and skip the pattern's price.
-type rule struct {
-	words   []string
-	pattern *regexp.Regexp
-}
-
-func (r rule) matches(compact string) bool {
-	return containsAny(compact, r.words) && r.pattern.MatchString(compact)
+	dan      string
 }
 
 func containsAny(text string, words []string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 }
 
-// steersModel checks a text line by line, and what was made of it.
+// steersModel checks a text line by line, what was made of it, what its markup
+// would have hidden, and what it holds in code.
 func steersModel(text, cleaned string) bool {
 	d := theDetector()
-	if d.forges(strings.Map(lineBreak, cleanLines(text))) || d.forges(cleaned) {
+	whole := visibleText(text)
+	if d.forges(strings.Map(lineBreak, stripMarkup(whole))) || d.forges(cleaned) || d.orders(cleaned) {
 		return true
 	}
-	compact := d.fold.compact(d.negation.ReplaceAllString(cleaned, "$1"))
-	return containsAny(compact, d.phrases) ||
-		slices.ContainsFunc(d.rules, func(r rule) bool { return r.matches(compact) }) ||
-		d.playsRole(compact)
+	if strings.Contains(whole, "<") && d.orders(whole) {
+		return true
+	}
+	return slices.ContainsFunc(decodings(cleaned), d.orders)
+}
+
+// orders reports whether a text tells a model what to do with its instructions.
+func (d detector) orders(text string) bool {
+	compact := d.fold.compact(d.negation.ReplaceAllString(text, "$1"))
+	return containsAny(compact, d.phrases) || strings.HasSuffix(compact, d.dan) ||
+		slices.ContainsFunc(d.rules, func(r rule) bool { return r.matches(compact) })
 }
 
 func lineBreak(r rune) rune {
@@ -59,20 +56,6 @@ func (d detector) forges(text string) bool {
 	return strings.ContainsAny(text, ":|[<#") && d.forged.MatchString(d.fold.plain(text))
 }
 
-// playsRole reports whether a text gives the model another part to play.
-func (d detector) playsRole(compact string) bool {
-	if !containsAny(compact, d.roles.words) {
-		return false
-	}
-	now := d.fold.compact(youAreNow)
-	for _, at := range d.roles.pattern.FindAllStringIndex(compact, -1) {
-		if compact[at[0]:at[1]] != now || !d.honest.MatchString(compact[at[1]:]) {
-			return true
-		}
-	}
-	return false
-}
-
 var theDetector = sync.OnceValue(func() detector {
 	fold := newFolder()
 	return detector{
@@ -81,40 +64,94 @@ var theDetector = sync.OnceValue(func() detector {
 		negation: regexp.MustCompile(negated),
 		phrases:  fold.words(phrases),
 		rules:    rules(fold),
-		roles: rule{
-			words:   fold.words(youAreNow + " " + becomes),
-			pattern: regexp.MustCompile(fold.compact(youAreNow) + "|" + fold.either(becomes) + ".{0,20}" + fold.either(parts)),
-		},
-		honest: regexp.MustCompile("^" + fold.either(honestNow)),
+		dan:      fold.compact(youAreNowDAN),
 	}
 })
 
 func rules(fold folder) []rule {
-	reveal := fold.either(reveals) + ".{0,24}" + fold.either(secrets) + "|" +
-		fold.either(secretsFirst) + ".{0,8}" + fold.either(reveals)
-	all := []rule{{words: fold.words(secrets), pattern: regexp.MustCompile(reveal)}}
+	all := []rule{reveal(fold), role(fold), answerAs(fold)}
 	for _, l := range languages() {
 		all = append(all, l.rule(fold))
 	}
 	return all
 }
 
+// reveal knows the requests for our instructions, the verb first or last.
+func reveal(fold folder) rule {
+	return rule{
+		classes: fold.classes(map[string]string{"show": reveals, "write": writes, "secret": secrets, "your": yours, "any": secrets + " " + yours}),
+		needs:   "any",
+		any: []sequence{
+			{{class: "show"}, {class: "secret", within: 24}},
+			{{class: "secret"}, {class: "show", within: 32}},
+			{{class: "write"}, {class: "your", within: 32}},
+			{{class: "your"}, {class: "write", within: 32}},
+		},
+	}
+}
+
+// role knows what gives the model another part to play.
+func role(fold folder) rule {
+	return rule{
+		classes: fold.classes(map[string]string{
+			"become": becomes, "be": becomes + " " + pretends, "part": parts, "mind": minds, "free": limitless,
+		}),
+		needs: "be",
+		any: []sequence{
+			{{class: "become"}, {class: "part", within: 20}},
+			{{class: "be"}, {class: "mind", within: 32}, {class: "free", within: 7}},
+			{{class: "be"}, {class: "free", within: 32}, {class: "mind", within: 16}},
+			{{class: "mind"}, {class: "free", within: 7}, {class: "be", within: 16}},
+			{{class: "free"}, {class: "mind", within: 16}, {class: "be", within: 12}},
+		},
+	}
+}
+
+// answerAs knows "from now on you will only answer in verse".
+func answerAs(fold folder) rule {
+	return rule{
+		classes: fold.classes(map[string]string{"shall": fromNowOn, "answer": answering}),
+		needs:   "shall",
+		any:     []sequence{{{class: "shall"}, {class: "answer", within: 12}}},
+	}
+}
+
 // rule knows the orders in which "ignore", "previous" and "instructions" come.
 func (l language) rule(fold folder) rule {
-	between := fold.either(fillers) + "{0,4}"
-	verb, any := fold.either(l.verbs), fold.either(l.nouns+" "+l.rules)
-	earlier := fold.either(l.before) + ".{0,3}" + between + any
-	every := fold.either(l.all) + ".{0,3}" + between + fold.either(l.nouns)
-	return rule{
-		words: fold.words(l.verbs),
-		pattern: regexp.MustCompile(strings.Join([]string{
-			verb + ".{0,24}" + earlier,
-			verb + ".{0,8}" + every,
-			verb + ".{0,24}" + any + ".{0,4}" + fold.either(l.after),
-			earlier + ".{0,12}" + verb,
-			every + ".{0,4}" + verb,
-		}, "|")),
+	ignore := sequence{{class: "verb"}}
+	own, given := sequence{{class: "own"}}, sequence{{class: "any"}, {class: "after", within: 4}}
+	orders := []sequence{ignore.then(24, given), given.then(12, ignore), ignore.then(12, own), own.then(12, ignore)}
+	for _, earlier := range through("before", "any") {
+		orders = append(orders, ignore.then(24, earlier), earlier.then(12, ignore))
 	}
+	for _, every := range through("all", "noun") {
+		orders = append(orders, ignore.then(8, every), every.then(12, ignore))
+	}
+	return rule{
+		classes: fold.classes(map[string]string{
+			"verb": l.verbs, "before": l.before, "all": l.all, "noun": l.nouns, "any": l.nouns + " " + l.rules,
+			"after": l.after, "own": l.own + " " + ordersOfSystem, "filler": fillers,
+		}),
+		needs: "verb",
+		any:   orders,
+	}
+}
+
+// through is a word with the ending that its stem lacks, perhaps fillers, and
+// another word.
+func through(first, last string) []sequence {
+	return []sequence{
+		{{class: first}, {class: last, within: 3}},
+		{{class: first}, {class: "filler", within: 3}, {class: "filler", upTo: 3}, {class: last}},
+	}
+}
+
+func (f folder) classes(lists map[string]string) map[string][]string {
+	classes := map[string][]string{}
+	for class, list := range lists {
+		classes[class] = f.words(list)
+	}
+	return classes
 }
 
 // words are folded as the text will be.
@@ -126,23 +163,22 @@ func (f folder) words(list string) []string {
 	return words
 }
 
-// either matches any of the words.
-func (f folder) either(list string) string {
-	return "(?:" + strings.Join(f.words(list), "|") + ")"
-}
-
 // forgeryPattern matches role headers at the start of a line or sentence, and
 // the marks of chat templates (ChatML, Llama, Alpaca) anywhere.
 func forgeryPattern(fold folder) string {
-	return `(?:^|[\n.!?])[^\pL\pN\n]*(?:` + fold.plain(headers) + `)` +
+	return `(?:^|\n)[^\pL\pN\n]*assistant[^\pL\pN\n:]{0,3}: ?(?:` + obedient + `)\b` +
+		`|(?:^|[\n.!?])[^\pL\pN\n]*(?:` + fold.plain(headers) + `)` +
 		`(?: ?(?:prompt|message|instructions?|note|override))?[^\pL\pN\n:]{0,3}:` +
-		`|<\|[^|<>\n]{1,40}\|>|\[/?(?:inst|system|assistant)\]|<</?sys>>|</?(?:system|assistant|instructions?|prompt)>` +
+		`|<\|[^|<>\n]{1,40}\|>|\[/?(?:inst|system|assistant)(?: (?:note|message|prompt|instructions?|override))?\]|<</?sys>>|</?(?:system|assistant|instructions?|prompt)>` +
 		`|#{2,}\s*(?:instructions?|system|response|assistant|human|user)\b` +
 		`|"role"\s*:\s*"(?:system|assistant|developer)"`
 }
 
-const headers = "system|assistant|sistema|systeem|система|系统|系統|システム|시스템"
+// obedient is how a forged answer begins; "Assistant: 20 hours a week" is a job.
+const obedient = "sure|ok|okay|understood|of course|certainly|absolutely|yes|i will|i'll|i am|i'm|i can|i have|here is|here are"
 
-// negated is what turns an attack into its opposite. It is left out before the
-// check, only where it stands right at the verb.
-const negated = `(?i)(^|[^\pL])(?:don['’]?t|do not|never|nie|não|не)\s+(?:ignor\pL*|disregard|forget|overlook|neglect|dismiss|игнорир\pL*)`
+const headers = "system|sistema|sistem|systeem|systeme|he thong|система|النظام|نظام|سیستم|מערכת|सिस्टम|系统|系統|システム|시스템|συστημα"
+
+// negated is what turns an attack into its opposite, or is no attack at all. It
+// is left out before the check, only where it stands right at the verb.
+const negated = `(?i)(^|[^\pL])(?:show(?:ing)? off|(?:don['’]?t|do not|never|nie|não|не)\s+(?:ignor\pL*|disregard|forget|overlook|neglect|dismiss|bypass|override|игнорир\pL*))`
