@@ -22,6 +22,7 @@ const (
 	ActionConversationDelete = "conversation.delete"
 	ActionDeliveryUnknown    = "delivery.unknown"
 	ActionDeliveryResend     = "delivery.resend"
+	ActionInputRefused       = "input.refused" // a failure: a text that tried to steer the model
 	ActionIntegrationCreate  = "integration.create"
 	ActionIntegrationDelete  = "integration.delete"
 	ActionIntegrationTest    = "integration.test"
@@ -52,7 +53,7 @@ func AuditActions() []string {
 		ActionAnalyticsAnalyze, ActionAnalyticsOptimize, ActionAuditDrop, ActionBrandCreate, ActionBrandDelete,
 		ActionBrandUpdate, ActionCampaignCreate, ActionCampaignDelete, ActionCampaignLaunch, ActionCampaignLaunchAsk,
 		ActionCampaignTestSend, ActionCampaignUpdate, ActionConversationDelete, ActionDeliveryResend,
-		ActionDeliveryUnknown, ActionIntegrationCreate, ActionIntegrationDelete, ActionIntegrationTest,
+		ActionDeliveryUnknown, ActionInputRefused, ActionIntegrationCreate, ActionIntegrationDelete, ActionIntegrationTest,
 		ActionJobAttemptEnd, ActionJobAttemptStart, ActionJobCancel, ActionJobExpire, ActionJobRetry, ActionKeyCreate,
 		ActionKeyDelete, ActionRecipientSuppress, ActionRecipientsReplace, ActionScheduleDelete, ActionScheduleFire,
 		ActionScheduleSet, ActionScheduleSkip, ActionScheduleStop, ActionUserDisable, ActionUserLogin, ActionUserLogout,

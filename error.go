@@ -91,6 +91,21 @@ func Invalid(field, format string, args ...any) *Error {
 	}
 }
 
+// Suspicious returns the refusal of a text that tries to steer the model. The
+// client learns neither what matched nor where; its cause is the field, for
+// operators.
+func Suspicious(field string) *Error {
+	return Errorf(CodeSuspiciousInput,
+		"This text reads as if it were meant to steer the AI rather than to describe a campaign. Please word it differently.").
+		WithCause(InField(field))
+}
+
+// InField is the cause of an error that must not say where it was, such as
+// conversationHistory[2].content.
+type InField string
+
+func (f InField) Error() string { return "in the field " + string(f) }
+
 // WithCause returns a copy of e that carries its inner cause.
 func (e *Error) WithCause(cause error) *Error {
 	c := *e

@@ -76,8 +76,7 @@ func cleanField(field, text string, most, least int) (string, error) {
 		return "", fanfare.Invalid(field, "it has %d characters; at most %d are allowed", n, most)
 	}
 	if steersModel(text, cleaned) {
-		return "", fanfare.Errorf(fanfare.CodeSuspiciousInput,
-			"This text reads as if it were meant to steer the AI rather than to describe a campaign. Please word it differently.")
+		return "", fanfare.Suspicious(field)
 	}
 	return cleaned, nil
 }

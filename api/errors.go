@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -67,19 +68,41 @@ func statusOf(code string) int {
 }
 
 // failure turns any error into what a client sees of it. What is inside goes
-// to the log, and what is our fault to the error tracker.
+// to the log, what is our fault to the error tracker, and attempts to steer the
+// model are recorded.
 func (s *Server) failure(ctx context.Context, err error) *ErrorBody {
 	e, ours := errors.AsType[*fanfare.Error](err)
 	if !ours {
 		e = fanfare.Errorf(fanfare.CodeInternal, "Something went wrong on our side. It has been logged; try again, and quote the request id when you ask for help.")
 	}
 	body := bodyOf(ctx, e)
+	if e.Code == fanfare.CodeSuspiciousInput {
+		s.recordAttempt(ctx, e)
+	}
 	if body.status >= http.StatusInternalServerError && ctx.Err() == nil {
 		s.Logger.ErrorContext(ctx, "a request failed", "status", body.status, "error", err)
 		s.Reporter.Report(ctx, err, map[string]string{"route": requestFrom(ctx).route})
 	}
 	return body
 }
+
+// recordAttempt lets operators see attempts to steer the model, and who makes
+// them, but nothing of the text. The refused request has left no transaction
+// behind, and may be gone itself.
+func (s *Server) recordAttempt(ctx context.Context, e *fanfare.Error) {
+	field, _ := errors.AsType[fanfare.InField](e)
+	s.Logger.WarnContext(ctx, "a text that tries to steer the model was refused", "field", string(field))
+	record := audited(ctx, fanfare.ActionInputRefused, "", map[string]any{"field": string(field)})
+	record.Status = fanfare.AuditFailure
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditLimit)
+	defer cancel()
+	if err := s.Store.Audit(ctx, record); err != nil {
+		s.Logger.ErrorContext(ctx, "a refused text could not be audited", "error", err)
+	}
+}
+
+// auditLimit is how long a refusal waits for a database that hangs.
+const auditLimit = 2 * time.Second
 
 func bodyOf(ctx context.Context, e *fanfare.Error) *ErrorBody {
 	body := &ErrorBody{
