@@ -100,10 +100,10 @@ func settle(text string) (cleaned string, settled bool) {
 
 // cleanLines is one pass that leaves line breaks as they are.
 func cleanLines(text string) string {
-	return dropInvisible(stripMarkup(visibleText(text)))
+	return fanfare.VisibleText(stripMarkup(visibleText(text)))
 }
 
 // visibleText is a text as it would be seen, its markup included.
 func visibleText(text string) string {
-	return dropInvisible(norm.NFKC.String(strings.ToValidUTF8(text, "\uFFFD")))
+	return fanfare.VisibleText(norm.NFKC.String(strings.ToValidUTF8(text, "\uFFFD")))
 }

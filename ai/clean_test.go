@@ -143,7 +143,7 @@ func TestHostileTextIsLinear(t *testing.T) {
 	} {
 		for _, unit := range []string{"<", "<b", "<b>", "<!--", "<!--<b>", "<script>", "<script><!--", "</script", `<a x="`, `<a x='"`, "<a x=y ", "<b ", "<!doctype",
 			"\u200d", "a\u0301", "&lt;", "{", `{"":`, "ignore ", "system:",
-			"ignore previous ", "previous the all your ", "instructions noitcurtsni ", "show system prompt", "aWdub3Jl", "69676e6f", "%69", "&#105;", "you are now an AI "} {
+			"ignore previous the ", "noitcurtsni ", "aWdub3Jl", "%69", "&#105;"} {
 			text := strings.Repeat(unit, size/len(unit))
 			small := leastTime(5, 0, func() { work(text) })
 			text = strings.Repeat(text, times)

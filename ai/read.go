@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -48,7 +49,7 @@ func readContent(channel fanfare.Channel, object []byte) (content fanfare.Channe
 	case *fanfare.EmailContent:
 		broken = append(line("subject", c.Subject), line("preview", c.Preview)...)
 		broken = append(broken, characters("body", c.Body, true)...)
-		c.Body = CleanHTML(c.Body)
+		c.Body = fanfare.VisibleText(CleanHTML(c.Body)) // which has read references to characters
 		broken = append(broken, placeholders("body", c.Body)...)
 	case *fanfare.SocialContent:
 		broken = prose("post", c.Post)
@@ -62,13 +63,47 @@ func readContent(channel fanfare.Channel, object []byte) (content fanfare.Channe
 	return content, append(broken, content.Problems()...)
 }
 
-// decode reads an object strictly: these names, these types, nothing else.
+// decode reads an object strictly: these names, these types, nothing else. Of
+// its texts it leaves what can be seen, except for control characters: models
+// write soft hyphens in good faith, but those never.
 func decode(object []byte, into any) (broken []string) {
-	err := json.Unmarshal(object, into, json.RejectUnknownMembers(true))
+	err := json.Unmarshal(object, into, json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(readText)))
 	if err == nil {
 		return nil
 	}
 	return []string{"it does not have the fields and types that were asked for: " + shapeProblem(err)}
+}
+
+func readText(from *jsontext.Decoder, into *string) error {
+	token, err := from.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch token.Kind() {
+	case 'n':
+		*into = ""
+	case '"':
+		*into = visibleAnswer(token.String())
+	default:
+		return &json.SemanticError{JSONPointer: from.StackPointer()}
+	}
+	return nil
+}
+
+// visibleAnswer keeps control characters, which are refused with a reason.
+func visibleAnswer(text string) string {
+	var kept strings.Builder
+	for text != "" {
+		end := strings.IndexFunc(text, unicode.IsControl)
+		if end < 0 {
+			end = len(text)
+		}
+		kept.WriteString(fanfare.VisibleText(text[:end]))
+		_, size := utf8.DecodeRuneInString(text[end:])
+		kept.WriteString(text[end : end+size])
+		text = text[end+size:]
+	}
+	return kept.String()
 }
 
 // shapeProblem says where an object is not what it should be, without quoting it.

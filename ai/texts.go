@@ -84,10 +84,12 @@ func (t *texts) append(field, text string) {
 	}
 }
 
-// printable keeps control characters away, which mean something to a terminal.
+// printable keeps control characters away, which mean something to a terminal,
+// and those that turn the direction of writing. What fanfare.VisibleText would
+// take out beside them harms nobody for the moment that a text is written.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) {
 			return -1
 		}
 		return r

@@ -1,8 +1,9 @@
-package ai
+package fanfare
 
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -10,10 +11,27 @@ const (
 	zwj  = '\u200D'
 )
 
-// dropInvisible drops control characters but white space, and characters
-// without width. Joiners stay between letters of scripts that join, and
-// between emoji; variation selectors stay after what they vary.
-func dropInvisible(text string) string {
+// CleanLine makes one line of a text that others wrote, for people to read, such
+// as a provider's reason for a refusal: valid UTF-8 without control characters
+// and those without width, white space folded to single spaces. What is longer
+// than most characters ends in "…".
+func CleanLine(text string, most int) string {
+	line := strings.Join(strings.Fields(VisibleText(text)), " ")
+	if utf8.RuneCountInString(line) <= most {
+		return line
+	}
+	runes := []rune(line)
+	return strings.TrimRight(string(runes[:max(most-1, 0)]), " ") + "…"
+}
+
+// VisibleText drops from a text what cannot be seen, yet changes how it reads
+// or where it seems to come from: control characters but white space, and
+// characters without width, among them those that turn the direction of
+// writing. Joiners stay between letters of scripts that join, and between
+// emoji; variation selectors stay after what they vary. Bytes that are no UTF-8
+// become U+FFFD.
+func VisibleText(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	var kept strings.Builder
 	kept.Grow(len(text))
 	runes, previous := []rune(text), rune(-1)
