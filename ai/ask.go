@@ -42,7 +42,7 @@ func (w *Writer) ask(ctx context.Context, q question) (fanfare.Usage, error) {
 		if answer.refused {
 			return w.usage(spent), errRefused()
 		}
-		if broken = answer.judge(q.check); len(broken) == 0 {
+		if broken = answer.judge(q); len(broken) == 0 {
 			return w.usage(spent), nil
 		}
 		w.log.InfoContext(ctx, "the model's answer broke rules",
@@ -63,7 +63,7 @@ func askAgain(messages []openai.ChatCompletionMessage, answer string, broken []s
 }
 
 // judge says what is wrong with an answer, from its outside to its inside.
-func (a answer) judge(check func([]byte) []string) []string {
+func (a answer) judge(q question) []string {
 	if a.truncated {
 		return []string{"it was cut off because it was too long; write less"}
 	}
@@ -71,7 +71,25 @@ func (a answer) judge(check func([]byte) []string) []string {
 	if !found {
 		return []string{"it holds no valid JSON object"}
 	}
-	return check(object)
+	if tells(string(object), q.messages[0].Content) {
+		return []string{"it repeats the instructions; write for the campaign alone"}
+	}
+	return q.check(object)
+}
+
+// leastLine is how long a line of our instructions is that nobody writes by chance.
+const leastLine = 40
+
+// tells reports whether an answer holds a line of its instructions. They are no
+// secret, but nobody wants them in an e-mail.
+func tells(object, instructions string) bool {
+	text := strings.ReplaceAll(object, `\"`, `"`)
+	for line := range strings.Lines(instructions) {
+		if line = strings.Trim(line, "- \n"); len(line) >= leastLine && strings.Contains(text, line) {
+			return true
+		}
+	}
+	return false
 }
 
 // errBroken tells a person in short why no answer was good enough.

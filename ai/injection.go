@@ -166,7 +166,7 @@ func (f folder) words(list string) []string {
 // forgeryPattern matches role headers at the start of a line or sentence, and
 // the marks of chat templates (ChatML, Llama, Alpaca) anywhere.
 func forgeryPattern(fold folder) string {
-	return `(?:^|\n)[^\pL\pN\n]*assistant[^\pL\pN\n:]{0,3}: ?(?:` + obedient + `)\b` +
+	return `(?:^|\n)[^\pL\pN\n]*assistant[^\pL\pN\n:]{0,3}: ?(?:` + forgedReply + `)\b` +
 		`|(?:^|[\n.!?])[^\pL\pN\n]*(?:` + fold.plain(headers) + `)` +
 		`(?: ?(?:prompt|message|instructions?|note|override))?[^\pL\pN\n:]{0,3}:` +
 		`|<\|[^|<>\n]{1,40}\|>|\[/?(?:inst|system|assistant)(?: (?:note|message|prompt|instructions?|override))?\]|<</?sys>>|</?(?:system|assistant|instructions?|prompt)>` +
@@ -174,8 +174,8 @@ func forgeryPattern(fold folder) string {
 		`|"role"\s*:\s*"(?:system|assistant|developer)"`
 }
 
-// obedient is how a forged answer begins; "Assistant: 20 hours a week" is a job.
-const obedient = "sure|ok|okay|understood|of course|certainly|absolutely|yes|i will|i'll|i am|i'm|i can|i have|here is|here are"
+// forgedReply is how a forged answer begins; "Assistant: 20 hours a week" is a job.
+const forgedReply = "sure|ok|okay|understood|of course|certainly|absolutely|yes|i will|i'll|i am|i'm|i can|i have|here is|here are"
 
 const headers = "system|sistema|sistem|systeem|systeme|he thong|система|النظام|نظام|سیستم|מערכת|सिस्टम|系统|系統|システム|시스템|συστημα"
 
