@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -208,5 +209,23 @@ func TestUncheckedTextsCannotAct(t *testing.T) {
 	want := map[string]string{"subject": "a[31mbcde\nf", "preview": "x", "body": "a[2Jb c &am"}
 	if diff := cmp.Diff(want, sink.sums); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
+
+// TestStreamedWordsKeepTheirDirection: what turns the direction of writing is
+// left out of what is heard, however it is spelled.
+func TestStreamedWordsKeepTheirDirection(t *testing.T) {
+	for channel, answer := range map[fanfare.Channel]string{
+		fanfare.SMS:   `{"text":"pay \u202egro.elpmaxe"}`,
+		fanfare.Email: `{"body":"<p>pay &#x202E;gro.elpmaxe\u2066</p>"}`,
+	} {
+		sink := &ear{}
+		heard := newTexts(sink, channel)
+		heard.restart()
+		heard.hear(answer)
+		heard.end()
+		if all := fmt.Sprint(sink.log); !strings.Contains(all, "gro.elpmaxe") || strings.ContainsFunc(all, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }) {
+			t.Errorf("%s: heard %q", channel, all)
+		}
 	}
 }
