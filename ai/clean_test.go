@@ -132,26 +132,32 @@ func TestCleanHTML(t *testing.T) {
 // What is over in a moment is linear enough: 64 KiB would take seconds if each
 // character looked at all others, and a moment's ratio is mostly noise.
 func TestHostileTextIsLinear(t *testing.T) {
-	const size, times, most, moment = 8 << 10, 8, 24, 500 * time.Millisecond
 	for name, work := range map[string]func(text string){
 		"CleanBrief":  func(text string) { _, _ = CleanBrief(text) },
 		"CleanHTML":   func(text string) { CleanHTML(text) },
-		"steersModel": func(text string) { steersModel(text, text) },
 		"firstObject": func(text string) { firstObject(text) },
 		"hasMarkup":   func(text string) { hasMarkup(text) },
 		"untagger":    func(text string) { untagged(text) },
 	} {
 		for _, unit := range []string{"<", "<b", "<b>", "<!--", "<!--<b>", "<script>", "<script><!--", "</script", `<a x="`, `<a x='"`, "<a x=y ", "<b ", "<!doctype",
-			"\u200d", "a\u0301", "&lt;", "{", `{"":`, "ignore ", "system:",
-			"ignore previous the ", "noitcurtsni ", "aWdub3Jl", "%69", "&#105;"} {
-			text := strings.Repeat(unit, size/len(unit))
-			small := leastTime(5, 0, func() { work(text) })
-			text = strings.Repeat(text, times)
-			enough := max(most*small, moment)
-			if large := leastTime(5, enough, func() { work(text) }); large > enough {
-				t.Errorf("%s takes %s for %q…, and %s for %d times that", name, small, unit, large, times)
-			}
+			"\u200d", "a\u0301", "&lt;", "{", `{"":`, "ignore ", "system:"} {
+			checkLinear(t, name, unit, work)
 		}
+	}
+	for _, unit := range []string{"<!--", "ignore ", "ignore previous the ", "noitcurtsni ", "aWdub3Jl", "%69", "&#105;"} {
+		checkLinear(t, "steersModel", unit, func(text string) { steersModel(text, text) }) // CleanBrief refuses such lengths first
+	}
+}
+
+func checkLinear(t *testing.T, name, unit string, work func(text string)) {
+	t.Helper()
+	const size, times, most, moment = 8 << 10, 8, 24, 500 * time.Millisecond
+	text := strings.Repeat(unit, size/len(unit))
+	small := leastTime(5, 0, func() { work(text) })
+	text = strings.Repeat(text, times)
+	enough := max(most*small, moment)
+	if large := leastTime(5, enough, func() { work(text) }); large > enough {
+		t.Errorf("%s takes %s for %q…, and %s for %d times that", name, small, unit, large, times)
 	}
 }
 
