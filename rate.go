@@ -45,6 +45,7 @@ type RateDecision struct {
 	Limit      int
 	Remaining  int
 	Reset      time.Time     // when all of Limit is there again
+	Next       time.Duration // until there is one more than Remaining
 	RetryAfter time.Duration // how long to wait before trying again; 0 if allowed
 	// Unlimited means that nothing was counted, since Redis is down; of the
 	// other fields only Allowed and Outage mean something then.

@@ -89,7 +89,7 @@ func (s *Server) cors() gin.HandlerFunc {
 		AllowedHeaders:   []string{"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "X-Request-Id"},
 		ExposedHeaders: []string{
 			"ETag", "Idempotent-Replayed", "Link", "Location", "Preference-Applied", "Retry-After", "X-Cache", "X-Request-Id",
-			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+			headerLimit, headerRemaining, headerReset, headerPolicy, headerService,
 		},
 		MaxAge: 600,
 	})

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,8 +79,8 @@ func TestCORS(t *testing.T) {
 	header(t, answer, "Access-Control-Allow-Methods", "POST")
 	header(t, answer, "Access-Control-Allow-Headers", "content-type,idempotency-key,prefer")
 	exposed := client.Do(t, "GET /api/keys", nil).Header.Get("Access-Control-Expose-Headers")
-	for _, name := range []string{"Location", "Retry-After", "Etag", "Link", "X-Ratelimit-Remaining", "Idempotent-Replayed", "Preference-Applied"} {
-		if !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
+	for _, name := range []string{"Location", "Retry-After", "Etag", "Link", "X-Ratelimit-Remaining", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed", "Preference-Applied"} {
+		if !slices.ContainsFunc(strings.Split(exposed, ","), func(e string) bool { return strings.EqualFold(strings.TrimSpace(e), name) }) {
 			t.Errorf("%s is not exposed: %s", name, exposed)
 		}
 	}

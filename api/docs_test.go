@@ -114,6 +114,10 @@ func TestOpenAPI(t *testing.T) {
 			}
 			delete(routes, line)
 			for status, response := range operation.Responses {
+				counts := operation.Responses["429"].Content != nil
+				if (response.Headers["RateLimit"] != nil) != counts || (response.Headers["RateLimit-Policy"] != nil) != counts {
+					t.Errorf("%s: %s tells of rate limits: %v", line, status, response.Headers)
+				}
 				if status < "400" || strings.Contains(path, "/health") && status == "503" { // which tells how it is
 					continue
 				}

@@ -36,6 +36,8 @@ func document(api *huma.OpenAPI, operation *huma.Operation) {
 			response.Headers[headerLimit] = textHeader("Of the limit with the least remaining: how many requests it allows")
 			response.Headers[headerRemaining] = textHeader("How many are left of it")
 			response.Headers[headerReset] = textHeader("When all are there again, in milliseconds since the epoch")
+			response.Headers[headerPolicy] = textHeader(`Each limit that the request counted against (draft-ietf-httpapi-ratelimit-headers-11): q requests in w seconds, as in "api";q=100;w=900, "ai";q=20;w=3600`)
+			response.Headers[headerService] = textHeader(`How each of them stands: r requests are left, and one more comes back in t seconds, as in "api";r=97;t=9, "ai";r=19;t=180`)
 		}
 	}
 }

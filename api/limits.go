@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"math"
-	"strconv"
-	"time"
+	"net/netip"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -40,7 +38,7 @@ func (s *Server) limit(ctx huma.Context) (pass bool) {
 // limited refuses a request that is over one of its limits.
 func (s *Server) limited(ctx huma.Context) bool {
 	r := requestFrom(ctx.Context())
-	who := "address:" + r.origin.IPAddress
+	who := "address:" + network(r.origin.IPAddress)
 	if r.identity != nil {
 		who = "user:" + r.identity.User.ID
 	}
@@ -87,39 +85,24 @@ func (s *Server) count(ctx context.Context, policy fanfare.RatePolicy, who strin
 	if decision.Unlimited {
 		return nil
 	}
+	header := requestFrom(ctx).header
+	listLimit(header, policy, decision)
 	if !decision.Allowed {
-		return rateLimited(requestFrom(ctx), decision)
+		return rateLimited(header, decision)
 	}
-	showLimit(requestFrom(ctx), decision)
+	showLimit(header, decision)
 	return nil
 }
 
-const (
-	headerLimit     = "X-RateLimit-Limit"
-	headerRemaining = "X-RateLimit-Remaining"
-	headerReset     = "X-RateLimit-Reset"
-)
-
-// showLimit tells a client of the limit with the least remaining.
-func showLimit(r *request, d fanfare.RateDecision) {
-	shown, err := strconv.Atoi(r.header.Get(headerRemaining))
-	if err == nil && shown <= d.Remaining {
-		return
+// network is what of a client's address is counted. Whoever has an IPv6 address
+// has a /64 of them at least (RFC 6177), so those count as one.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
 	}
-	r.header.Set(headerLimit, strconv.Itoa(d.Limit))
-	r.header.Set(headerRemaining, strconv.Itoa(d.Remaining))
-	r.header.Set(headerReset, strconv.FormatInt(d.Reset.UnixMilli(), 10))
-}
-
-func rateLimited(r *request, d fanfare.RateDecision) error {
-	r.header.Del(headerRemaining) // what an earlier limit had left
-	showLimit(r, fanfare.RateDecision{Limit: d.Limit, Reset: d.Reset})
-	wait := time.Duration(math.Ceil(d.RetryAfter.Seconds())) * time.Second
-	e := fanfare.Errorf(fanfare.CodeRateLimited, "Rate limit exceeded")
-	e.RetryAfter = max(wait, time.Second)
-	e.Details = map[string]any{
-		"limit": d.Limit, "remaining": 0,
-		"reset": d.Reset.UTC().Format(time.RFC3339), "retryAfter": int(e.RetryAfter.Seconds()),
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String()
 	}
-	return e
+	return netip.PrefixFrom(ip, 64).Masked().String()
 }

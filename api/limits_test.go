@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,8 @@ func TestRefusalByALimit(t *testing.T) {
 	}
 	header(t, answer, "X-RateLimit-Limit", "2")
 	header(t, answer, "X-RateLimit-Remaining", "0")
+	header(t, answer, "RateLimit-Policy", `"api";q=2;w=3600`)
+	header(t, answer, "RateLimit", `"api";r=0;t=`+strconv.Itoa(retry))
 	if errs := a.Reports.Take(); len(errs) > 0 {
 		t.Errorf("refusals were reported: %v", errs)
 	}
@@ -115,6 +118,91 @@ func TestTheScarcestLimitIsShown(t *testing.T) {
 	answer := a.User(t, "ada@example.com").Do(t, "POST /api/campaign", `{"prompt": "tea"}`).Want(t, http.StatusAccepted)
 	header(t, answer, "X-RateLimit-Limit", "2")
 	header(t, answer, "X-RateLimit-Remaining", "1")
+}
+
+// Each limit that a request counted against is listed, those that it never
+// came to are not.
+func TestEveryLimitIsListed(t *testing.T) {
+	a := apitest.New(t, limits("9/15m", "2/1h", "3/10m", "5/1m"))
+	ada := a.User(t, "ada@example.com")
+	sent := map[string]string{"email": "bob@example.com", "password": "wrong"}
+	for _, c := range []struct {
+		line         string
+		body         any
+		policy, left string
+	}{
+		{"GET /api/keys", nil, `"api";q=9;w=900`, `"api";r=8;t=100`},
+		{"GET /api/jobs", nil, `"poll";q=5;w=60`, `"poll";r=4;t=12`},
+		{"POST /api/campaign", `{"prompt": "tea"}`, `"api";q=9;w=900, "ai";q=2;w=3600`, `"api";r=7;t=100, "ai";r=1;t=1800`},
+		{"POST /api/campaign", `{`, `"api";q=9;w=900, "ai";q=2;w=3600`, `"api";r=6;t=100, "ai";r=0;t=1800`},
+		{"POST /api/campaign", `{"prompt": "tea"}`, `"api";q=9;w=900, "ai";q=2;w=3600`, `"api";r=5;t=100, "ai";r=0;t=1800`},
+		{"POST /api/auth/login", sent, `"auth-address";q=30;w=600, "auth-email";q=3;w=600`, `"auth-address";r=29;t=20, "auth-email";r=2;t=200`},
+		{"GET /api/health", nil, "", ""},
+		{"GET /nothing", nil, "", ""},
+	} {
+		answer := ada.Do(t, c.line, c.body)
+		header(t, answer, "RateLimit-Policy", c.policy)
+		if got := answer.Header.Get("RateLimit"); !isSooner(got, c.left) {
+			t.Errorf("%s: RateLimit: %s, want %s or a little sooner", c.line, got, c.left)
+		}
+	}
+}
+
+var effectiveWindow = regexp.MustCompile(`;t=(\d+)`)
+
+// isSooner compares RateLimit headers, of which got was sent a little later.
+func isSooner(got, want string) bool {
+	gotTimes, wantTimes := effectiveWindow.FindAllStringSubmatch(got, -1), effectiveWindow.FindAllStringSubmatch(want, -1)
+	if effectiveWindow.ReplaceAllString(got, "") != effectiveWindow.ReplaceAllString(want, "") || len(gotTimes) != len(wantTimes) {
+		return false
+	}
+	for i := range gotTimes {
+		is, most := atoi(gotTimes[i][1]), atoi(wantTimes[i][1])
+		if is < 1 || is > most || is < most/2 {
+			return false
+		}
+	}
+	return true
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+// What a client may choose freely makes nobody of it.
+func TestNoWayAroundTheLimits(t *testing.T) {
+	trusted := func(s *apitest.Setup) { s.Config.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
+	from := func(i int) string { return "X-Forwarded-For: 203.0.113." + strconv.Itoa(i) }
+	for name, c := range map[string]struct {
+		change  func(*apitest.Setup)
+		headers func(i int) []string
+	}{
+		"forwarded by nobody trusted": {func(*apitest.Setup) {}, func(i int) []string { return []string{from(i), "X-Real-IP: 203.0.113.9", "Forwarded: for=203.0.113.9"} }},
+		"before what a proxy adds":    {trusted, func(i int) []string { return []string{from(i) + ", 198.51.100.7"} }},
+		"another header": {trusted, func(i int) []string {
+			return []string{"X-Forwarded-For: 198.51.100.7", "X-Real-IP: 203.0.113." + strconv.Itoa(i)}
+		}},
+		"IPv6 within a /64": {trusted, func(i int) []string { return []string{"X-Forwarded-For: 2001:db8:0:1::" + strconv.Itoa(i)} }},
+		"IPv4 written as IPv6": {trusted, func(i int) []string {
+			return []string{[]string{"X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: ::ffff:198.51.100.7"}[i%2]}
+		}},
+		"wrong credentials": {trusted, func(i int) []string {
+			return []string{"Authorization: Bearer " + strconv.Itoa(i), "Cookie: fanfare_session=" + strconv.Itoa(i)}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nobody := apitest.New(t, limits("3/1h", "", "", ""), c.change).Anonymous()
+			for i := range 3 {
+				nobody.With(c.headers(i)...).Do(t, "GET /api/auth/session", nil).Want(t, http.StatusOK)
+			}
+			nobody.With(c.headers(4)...).Do(t, "GET /api/auth/session", nil).WantError(t, http.StatusTooManyRequests, "rate_limited")
+		})
+	}
+	a := apitest.New(t, limits("1/1h", "", "", ""), trusted)
+	for _, other := range []string{"2001:db8:0:1::1", "2001:db8:0:2::1", "198.51.100.7", "198.51.100.8"} {
+		a.Anonymous().With("X-Forwarded-For: "+other).Do(t, "GET /api/auth/session", nil).Want(t, http.StatusOK)
+	}
 }
 
 func login(email string) map[string]string {

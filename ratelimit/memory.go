@@ -49,6 +49,7 @@ func (m memory) take(ctx context.Context, p fanfare.RatePolicy, hashed string, c
 		Limit:      result.Limit,
 		Remaining:  result.Remaining,
 		Reset:      time.Now().Add(result.ResetAfter),
+		Next:       next(result.ResetAfter, p.Rate),
 		RetryAfter: max(result.RetryAfter, 0),
 	}, nil
 }

@@ -114,8 +114,22 @@ func (l *Limiter) take(ctx context.Context, p fanfare.RatePolicy, hashed string,
 		Limit:      p.Rate.Count,
 		Remaining:  max(p.Rate.Count-int((full+unit-1)/unit), 0), // below 0 after the rate was lowered
 		Reset:      time.Now().Add(full),
+		Next:       next(full, p.Rate),
 		RetryAfter: time.Duration(answer[2]) * time.Microsecond,
 	}, nil
+}
+
+// next is how long it takes until one unit more is there, when all are in full:
+// the units come back one by one.
+func next(full time.Duration, r fanfare.Rate) time.Duration {
+	unit := interval(r)
+	if over := full - unit*time.Duration(r.Count-1); over > 0 {
+		return over // none is there
+	}
+	if rest := full % unit; rest > 0 {
+		return rest
+	}
+	return min(full, unit)
 }
 
 // interval is how long one unit takes to come back, in whole microseconds: no

@@ -55,6 +55,9 @@ func checkBurst(t *testing.T, l *ratelimit.Limiter, p fanfare.RatePolicy) {
 		if !d.Allowed || d.Limit != 5 || d.Remaining != 4-i || d.RetryAfter != 0 || d.Unlimited {
 			t.Fatalf("hit %d: %+v", i+1, d)
 		}
+		if d.Next <= 2*time.Minute || d.Next > 3*time.Minute {
+			t.Errorf("hit %d: one more is there in %s, want what is left of 3m", i+1, d.Next)
+		}
 	}
 	d := allow(t, l, p, "k", 1)
 	if d.Allowed || d.Limit != 5 || d.Remaining != 0 || d.Unlimited {
@@ -62,6 +65,9 @@ func checkBurst(t *testing.T, l *ratelimit.Limiter, p fanfare.RatePolicy) {
 	}
 	if d.RetryAfter <= 2*time.Minute || d.RetryAfter > 3*time.Minute {
 		t.Errorf("RetryAfter = %s, want what is left of 3m", d.RetryAfter)
+	}
+	if d.Next <= 2*time.Minute || d.Next > d.RetryAfter+time.Millisecond {
+		t.Errorf("one more is there in %s, want it in %s", d.Next, d.RetryAfter)
 	}
 	if left := time.Until(d.Reset); left <= 13*time.Minute || left > 15*time.Minute {
 		t.Errorf("Reset in %s, want what is left of 15m", left)
