@@ -67,6 +67,18 @@ func ConnectForMigrations(databaseURL string) (*sql.DB, error) {
 }
 
 func connect(databaseURL string, maxConns int, statement, limit time.Duration) (*sql.DB, error) {
+	connector, err := newConnector(databaseURL, statement, limit)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return db, nil
+}
+
+func newConnector(databaseURL string, statement, limit time.Duration) (*pq.Connector, error) {
 	dsn, err := dsn(databaseURL, statement, limit)
 	if err != nil {
 		return nil, err
@@ -76,11 +88,7 @@ func connect(databaseURL string, maxConns int, statement, limit time.Duration) (
 		return nil, fmt.Errorf("reading DATABASE_URL: it is not a connection URL that lib/pq takes")
 	}
 	connector.Dialer(dialer{limit: limit})
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(maxConns)
-	db.SetMaxIdleConns(maxConns)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	return db, nil
+	return connector, nil
 }
 
 // dsn adds our limits to a URL. TLS is used where the server offers it unless

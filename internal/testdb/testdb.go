@@ -8,8 +8,9 @@
 //
 // The servers are private ones of the test binary, started when a test first
 // asks and ended with it. Where DATABASE_URL or REDIS_URL is set, that server
-// is used instead: PostgreSQL's user must be allowed to create databases, and
-// Redis needs databases that are empty.
+// is used instead: PostgreSQL's user must be allowed to create databases (and
+// be a superuser where a test looks at plans), and Redis needs databases that
+// are empty.
 package testdb
 
 import (

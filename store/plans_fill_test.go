@@ -1,0 +1,71 @@
+package store_test
+
+// fillSQL makes a few months of a service's life: 20,000 users, of whom the
+// first is by far the busiest; 50,000 jobs, of which the last 2,000 are not
+// over, and the oldest of those due; and what belongs to them. uid(n) is the
+// n-th id; every hundredth thing is the busy user's, and a running job's token
+// is its id.
+const fillSQL = `
+SET session_replication_role = replica; -- no look-ups of foreign keys: a third of the time
+CREATE FUNCTION uid(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+	$$ SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
+CREATE FUNCTION dice(n bigint, sides int, salt int) RETURNS int LANGUAGE sql IMMUTABLE AS
+	$$ SELECT ((hashint8extended(n, salt) & 2147483647) % sides)::int $$;
+CREATE FUNCTION owner_of(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+	$$ SELECT uid(CASE WHEN n % 100 = 0 OR dice(n, 5, 1) < 2 THEN 1 ELSE 2 + dice(n, 199, 2) END) $$;
+
+INSERT INTO users (id, name, email, password_hash) SELECT uid(n), 'Ada', n || '@example.org', 'hash' FROM generate_series(1, 20000) n;
+INSERT INTO sessions (id, user_id, digest, expires_at)
+	SELECT uid(n), uid(1 + n % 20000), int8send(n), now() + make_interval(mins => n - 100) FROM generate_series(1, 9000) n;
+INSERT INTO api_keys (id, user_id, name, digest, created_at)
+	SELECT uid(n), owner_of(n), 'k', int8send(n), now() - make_interval(mins => 6000 - n) FROM generate_series(1, 6000) n;
+INSERT INTO idempotency_keys (user_id, method, path, key, body_digest, status, location, response, created_at)
+	SELECT owner_of(n), 'POST', '/api/campaign', n::text, 'x', 202, '', '{}', now() - make_interval(secs => (20200 - n) * 4.3)
+	FROM generate_series(1, 20000) n;
+INSERT INTO campaigns (id, user_id, goal, content, status, created_at, launched_at)
+	SELECT uid(n), owner_of(n), 'sell tea', jsonb_build_object('note', repeat(md5(n::text), 40)), CASE WHEN dice(n, 1000, 3) = 0 THEN 'failed' WHEN dice(n, 10, 4) = 0 THEN 'draft' ELSE 'ready' END,
+		now() - make_interval(mins => 20000 - n), CASE WHEN dice(n, 10, 5) = 0 THEN now() END
+	FROM generate_series(1, 20000) n;
+INSERT INTO conversations (id, user_id, created_at, updated_at)
+	SELECT uid(n), owner_of(n), now() - make_interval(mins => 20000 - n), now() - make_interval(mins => 20000 - n)
+	FROM generate_series(1, 20000) n;
+INSERT INTO conversation_messages (conversation_id, role, content)
+	SELECT uid(n), 'user', 'tea' FROM generate_series(1, 20000) n UNION ALL SELECT uid(100), 'user', 'more' FROM generate_series(1, 5000);
+INSERT INTO brand_kits (id, user_id, name, primary_color, secondary_color, font_family, tone, "values", is_active, created_at)
+	SELECT uid(n), uid(2 + n % 19999), 'k', '#000000', '#ffffff', 'Inter', 'dry', 'care', false, now() - make_interval(mins => 9000 - n)
+	FROM generate_series(3001, 8999) n
+	UNION ALL SELECT uid(n), uid(1), 'k', '#000000', '#ffffff', 'Inter', 'dry', 'care', n = 13000, now() - make_interval(mins => 15000 - n)
+	FROM generate_series(10001, 13000) n;
+
+INSERT INTO jobs (id, user_id, campaign_id, kind, queue, status, payload, attempt, max_attempts, lease_token, lease_expires_at,
+		result, error, relay_at, run_at, created_at, updated_at, started_at, finished_at, deadline, sequence)
+	SELECT uid(n), owner_of(n), uid(1 + dice(n, 20000, 6)),
+		CASE WHEN dice(n, 1000, 7) = 0 THEN 'analytics.optimize' WHEN dice(n, 10, 8) = 0 THEN 'analytics.analyze' ELSE 'campaign.generate' END,
+		'ai', status, '{"brief": "tea"}', 1, 5,
+		CASE WHEN status = 'running' THEN uid(n) END, CASE WHEN status = 'running' THEN made + make_interval(hours => CASE WHEN n < 48200 THEN -1 ELSE 1 END) END,
+		CASE WHEN status = 'succeeded' THEN '{}'::jsonb END, CASE WHEN status IN ('failed', 'canceled', 'expired') THEN '{}'::jsonb END,
+		made + make_interval(hours => CASE WHEN n < 48100 THEN -1 ELSE 1 END), NULL, made, made, made,
+		CASE WHEN n <= 48000 THEN made + interval '20 seconds' END, made + make_interval(hours => CASE WHEN n < 48100 THEN -1 ELSE 1 END), 3
+	FROM (SELECT n, now() - make_interval(secs => (50000 - n) * CASE WHEN n > 48000 THEN 0.46 ELSE 60 END) AS made, CASE
+		WHEN n > 48000 THEN (ARRAY['queued', 'running', 'retrying', 'scheduled'])[1 + dice(n, 4, 10)]
+		WHEN n = 47900 THEN 'failed' WHEN dice(n, 1000, 11) = 0 THEN 'expired' WHEN dice(n, 100, 12) < 3 THEN 'canceled' WHEN dice(n, 20, 13) = 0 THEN 'failed'
+		ELSE 'succeeded' END AS status FROM generate_series(1, 50000) n) j;
+INSERT INTO job_steps (job_id, name, output) SELECT id, 'intent', '{}' FROM jobs;
+INSERT INTO job_events (job_id, sequence, type, data, user_id, position)
+	SELECT uid(n / 3), 1 + n % 3, 'job.progress', '{}', owner_of(n / 3), (n / 300)::text::xid8 FROM generate_series(60000, 150002) n;
+INSERT INTO workers (id, seen_at) SELECT 'w' || n, now() - make_interval(mins => n) FROM generate_series(0, 20) n;
+
+DO $$
+DECLARE month date;
+BEGIN
+	FOR i IN 1..3 LOOP
+		month := date_trunc('month', now() AT TIME ZONE 'UTC') - make_interval(months => i);
+		EXECUTE format('CREATE TABLE %I PARTITION OF audit_logs FOR VALUES FROM (%L) TO (%L)', 'audit_logs_' || to_char(month, 'YYYY_MM'),
+			month || ' 00:00:00+00', (month + interval '1 month')::date || ' 00:00:00+00');
+	END LOOP;
+END $$;
+INSERT INTO audit_logs (id, user_id, action, resource, status, created_at)
+	SELECT uid(n), owner_of(n), CASE WHEN dice(n, 100, 14) = 0 THEN 'user.login' ELSE 'job.attempt.end' END, n::text, 'success',
+		now() - make_interval(mins => (50000 - n) * 2) FROM generate_series(1, 50000) n;
+ANALYZE;
+RESET session_replication_role;`
