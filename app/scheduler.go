@@ -19,7 +19,7 @@ func (p Process) Scheduler(ctx context.Context) error {
 	parts.logger.InfoContext(ctx, "the scheduler is ready")
 	scheduler.Run(ctx, parts.logger,
 		scheduler.Relay{Outbox: parts.store, Carrier: parts.queue},
-		scheduler.NewReaper(parts.store, parts.hub, worker.DefaultLease),
+		scheduler.NewReaper(parts.store, parts.hub, parts.reporter, worker.DefaultLease),
 		scheduler.Pruner{Store: parts.store},
 		scheduler.JobPruner{Store: parts.store, Keep: p.Config.Retention.Jobs},
 		scheduler.NewSealer(parts.store, parts.logger),

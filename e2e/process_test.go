@@ -76,6 +76,12 @@ func (p *process) kill() {
 func (p *process) terminate(within time.Duration) int {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
+	return p.ended(within)
+}
+
+// ended waits for the end of a process that was told to stop.
+func (p *process) ended(within time.Duration) int {
+	p.t.Helper()
 	select {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()

@@ -25,9 +25,10 @@ type Leases interface {
 // time without a gap: after an outage, the workers could not renew their
 // leases either, and must get the chance to.
 type Reaper struct {
-	leases Leases
-	hints  Publisher
-	lease  time.Duration
+	leases   Leases
+	hints    Publisher
+	reporter fanfare.Reporter
+	lease    time.Duration
 
 	lastSeen time.Time
 	quiet    time.Time // no lease is taken before this
@@ -35,8 +36,8 @@ type Reaper struct {
 }
 
 // NewReaper returns a reaper; lease is how long the workers' leases last.
-func NewReaper(leases Leases, hints Publisher, lease time.Duration) *Reaper {
-	return &Reaper{leases: leases, hints: hints, lease: lease, now: time.Now}
+func NewReaper(leases Leases, hints Publisher, reporter fanfare.Reporter, lease time.Duration) *Reaper {
+	return &Reaper{leases: leases, hints: hints, reporter: reporter, lease: lease, now: time.Now}
 }
 
 // Name implements Task.
@@ -60,6 +61,12 @@ func (r *Reaper) Tick(ctx context.Context) error {
 		return err
 	}
 	r.hints.Publish(ctx, reaped...)
+	for _, job := range reaped {
+		if job.Status == fanfare.JobFailed { // the workers that could tell of it are gone
+			lost := fanfare.Errorf(job.Error.Code, "%s", job.Error.Message)
+			r.reporter.Report(fanfare.WithJobID(ctx, job.ID), lost, map[string]string{"kind": job.Kind})
+		}
+	}
 	return nil
 }
 

@@ -32,11 +32,17 @@ type nobody struct{}
 
 func (nobody) Publish(context.Context, ...fanfare.Job) {}
 
+func (nobody) Report(context.Context, error, map[string]string) {}
+
+func (nobody) Trace(ctx context.Context, _, _ string) (context.Context, func()) {
+	return ctx, func() {}
+}
+
 // clock is a reaper's time, in the test's hand.
 func clocked(l *leases) (r *Reaper, tickAt func(time.Duration) error) {
 	const lease = 10 * time.Second
 	start := time.Now()
-	r = NewReaper(l, nobody{}, lease)
+	r = NewReaper(l, nobody{}, nobody{}, lease)
 	return r, func(at time.Duration) error {
 		r.now = func() time.Time { return start.Add(at) }
 		return r.Tick(context.Background())

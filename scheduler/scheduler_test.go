@@ -18,8 +18,19 @@ import (
 
 // ears hear which jobs changed.
 type ears struct {
-	mu   sync.Mutex
-	jobs map[string]fanfare.JobStatus
+	mu      sync.Mutex
+	jobs    map[string]fanfare.JobStatus
+	reports []string
+}
+
+func (e *ears) Report(ctx context.Context, err error, tags map[string]string) {
+	for _, attr := range fanfare.LogAttrs(ctx) {
+		e.reports = append(e.reports, fanfare.ErrorCode(err)+" "+tags["kind"]+" "+attr.Value.String())
+	}
+}
+
+func (e *ears) Trace(ctx context.Context, _, _ string) (context.Context, func()) {
+	return ctx, func() {}
 }
 
 func (e *ears) Publish(_ context.Context, jobs ...fanfare.Job) {
@@ -34,21 +45,27 @@ func (e *ears) Publish(_ context.Context, jobs ...fanfare.Job) {
 func TestTheReaperSettlesLostAndLateJobs(t *testing.T) {
 	db := teststore.New(t)
 	lost, _ := db.Running()
+	doomed, _ := db.Running()
 	held, _ := db.Running()
 	late, early := db.Queued(), db.Queued()
 	db.Lost(lost)
+	db.Lost(doomed)
+	db.Exec(`UPDATE jobs SET losses = 2 WHERE id = $1`, doomed.ID)
 	db.Exec(`UPDATE jobs SET deadline = now() WHERE id = $1`, late.ID)
 	heard := &ears{jobs: map[string]fanfare.JobStatus{}}
-	reaper := scheduler.NewReaper(db, heard, 50*time.Millisecond)
+	reaper := scheduler.NewReaper(db, heard, heard, 50*time.Millisecond)
 	await.True(t, "the lost job is settled", func() bool {
 		if err := reaper.Tick(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return db.Now(lost).Status != fanfare.JobRunning
 	})
-	want := map[string]fanfare.JobStatus{lost.ID: fanfare.JobRetrying, late.ID: fanfare.JobExpired}
+	want := map[string]fanfare.JobStatus{lost.ID: fanfare.JobRetrying, late.ID: fanfare.JobExpired, doomed.ID: fanfare.JobFailed}
 	if diff := cmp.Diff(want, heard.jobs); diff != "" {
 		t.Errorf("listeners heard (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"worker_lost campaign.generate " + doomed.ID}, heard.reports); diff != "" {
+		t.Errorf("reported were (-want +got):\n%s", diff)
 	}
 	if h, e := db.Now(held).Status, db.Now(early).Status; h != fanfare.JobRunning || e != fanfare.JobQueued {
 		t.Errorf("the others are %s and %s", h, e)

@@ -23,6 +23,9 @@ func (w *Worker) finish(ctx context.Context, outcome fanfare.Outcome, workErr er
 		return "", nil
 	}
 	w.hints.Publish(ctx, *job)
+	if job.Status == fanfare.JobFailed {
+		w.reporter.Report(ctx, workErr, map[string]string{"kind": job.Kind})
+	}
 	if job.Status.Waiting() {
 		if _, err := w.queue.Enqueue(ctx, *job); err != nil {
 			w.logger.WarnContext(ctx, "the next attempt is left to the relay", "error", err)

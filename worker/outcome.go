@@ -70,7 +70,6 @@ func (w *Worker) log(ctx context.Context, job fanfare.Job, outcome fanfare.Outco
 		w.logger.InfoContext(ctx, "an attempt has succeeded", attrs...)
 	case outcome.Status == fanfare.JobFailed:
 		w.logger.ErrorContext(ctx, "a job has failed", append(attrs, "error", err)...)
-		w.reporter.Report(ctx, err, map[string]string{"kind": job.Kind})
 	default:
 		w.logger.WarnContext(ctx, "an attempt has ended", append(attrs, "error", err)...)
 	}
