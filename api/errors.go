@@ -75,11 +75,14 @@ func (s *Server) failure(ctx context.Context, err error) *ErrorBody {
 	if !ours {
 		e = fanfare.Errorf(fanfare.CodeInternal, "Something went wrong on our side. It has been logged; try again, and quote the request id when you ask for help.")
 	}
+	if statusOf(e.Code) >= http.StatusInternalServerError && ctx.Err() != nil {
+		e = errGone()
+	}
 	body := bodyOf(ctx, e)
 	if e.Code == fanfare.CodeSuspiciousInput {
 		s.recordAttempt(ctx, e)
 	}
-	if body.status >= http.StatusInternalServerError && ctx.Err() == nil {
+	if body.status >= http.StatusInternalServerError {
 		s.Logger.ErrorContext(ctx, "a request failed", "status", body.status, "error", err)
 		s.Reporter.Report(ctx, err, map[string]string{"route": requestFrom(ctx).route})
 	}
@@ -132,6 +135,12 @@ func (s *Server) fail(c *gin.Context, err error) {
 
 // stop ends a request in a middleware of a typed route.
 func (s *Server) stop(ctx huma.Context, err error) { s.fail(humaginContext(ctx), err) }
+
+// errGone is for a client that closed its connection, or its half of it, and
+// so ended the work: that is no fault of ours, in the log and in metrics either.
+func errGone() *fanfare.Error {
+	return fanfare.Errorf(fanfare.CodeInvalidRequest, "The connection was closed before the answer was ready. Keep it open until then.")
+}
 
 func errNoRoute() error {
 	return fanfare.Errorf(fanfare.CodeNotFound, "There is no such page. See /api/docs for what there is.")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"runtime"
 	"strings"
@@ -212,5 +213,23 @@ func TestOurFaultsStayInside(t *testing.T) {
 				t.Error("the log does not name the request")
 			}
 		})
+	}
+}
+
+// Who hangs up ends the work, and no 5xx comes of it: not in an answer, which a
+// client that closed only its half still gets, nor in the log or the reports.
+func TestHangingUpIsNotOurFault(t *testing.T) {
+	a := apitest.New(t)
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	request := httptest.NewRequestWithContext(gone, "GET", "/api/keys", nil)
+	request.Header.Set("Authorization", a.User(t, "ada@example.com").Header["Authorization"])
+	response := httptest.NewRecorder()
+	a.API.ServeHTTP(response, request)
+	if response.Code != http.StatusBadRequest || !strings.Contains(response.Body.String(), "was closed") {
+		t.Errorf("%d %s", response.Code, response.Body)
+	}
+	if errs := a.Reports.Take(); len(errs) > 0 || strings.Contains(a.Log.String(), "a request failed") {
+		t.Errorf("it was reported: %v, or logged: %s", errs, a.Log)
 	}
 }
