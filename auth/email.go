@@ -38,8 +38,8 @@ func (a Accounts) RateLimitKey(address string) string {
 		return strings.ToLower(strings.TrimSpace(address)) // counted all the same
 	}
 	local, domain, _ := strings.Cut(normal, "@")
-	if base, _, tagged := strings.Cut(local, "+"); tagged && base != "" {
-		local = base
+	if tag := strings.IndexByte(local[1:], '+'); tag >= 0 { // a plus in front begins a name, not a tag
+		local = local[:1+tag]
 	}
 	if domain == "gmail.com" || domain == "googlemail.com" {
 		local, domain = strings.ReplaceAll(local, ".", ""), "gmail.com"

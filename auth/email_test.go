@@ -53,6 +53,7 @@ func TestRateLimitKey(t *testing.T) {
 		"A.d.a+news@GoogleMail.com ": "ada@gmail.com",
 		"ada@gmail.com":              "ada@gmail.com",
 		"+ada@example.com":           "+ada@example.com",
+		"+ada+x@example.com":         "+ada@example.com",
 		" Not An Address ":           "not an address",
 	} {
 		if got := (auth.Accounts{}).RateLimitKey(given); got != want {
