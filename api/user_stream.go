@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -169,11 +170,8 @@ func decodeStreamCursor(text string) (fanfare.Cursor, bool) {
 	return fanfare.Cursor(c), isNumber(c.Position) && (c.JobID == "" || isID(c.JobID))
 }
 
+// isNumber tells the number of a transaction, which PostgreSQL takes as xid8.
 func isNumber(s string) bool {
-	for _, r := range s {
-		if r < '0' || r > '9' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 20
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
 }
