@@ -19,9 +19,10 @@ func deliver(t *testing.T, a *apitest.App, userID, campaign string, deliveries .
 	ids = append(ids, launch)
 	for _, delivery := range deliveries {
 		part := strings.Split(delivery, " ")
-		ids = append(ids, a.Text(t, `INSERT INTO deliveries (launch_id, campaign_id, user_id, channel, recipient, status, provider_id, error, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sent' THEN 'p1' END, CASE WHEN $6 = 'failed' THEN 'No such mailbox' END, '2026-01-01') RETURNING id`,
-			launch, campaign, userID, part[0], part[1], part[2]))
+		id := fmt.Sprintf("01a204f5-ed6d-77fe-bfbc-%012d", a.Count(t, `SELECT count(*) FROM deliveries`))
+		ids = append(ids, a.Text(t, `INSERT INTO deliveries (id, launch_id, campaign_id, user_id, channel, recipient, status, provider_id, error, created_at)
+			VALUES ($7, $1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sent' THEN 'p1' END, CASE WHEN $6 = 'failed' THEN 'No such mailbox' END, '2026-01-01') RETURNING id`,
+			launch, campaign, userID, part[0], part[1], part[2], id))
 	}
 	return ids
 }
