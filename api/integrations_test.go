@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -261,6 +262,26 @@ func TestATryEnds(t *testing.T) {
 	}
 	if n := a.Count(t, `SELECT count(*) FROM audit_logs WHERE action = 'integration.test'`); n != 0 {
 		t.Errorf("%d records of what was not stored", n)
+	}
+}
+
+// What reads the body has five seconds in huma; what comes then has its own
+// time. Whoever waits for a job depends on it too.
+func TestATryMayTakeItsTime(t *testing.T) {
+	t.Parallel()
+	a := apitest.New(t)
+	ada := a.User(t, "ada@example.com")
+	id := ada.Do(t, "POST /api/integrations", smtp(nil)).Want(t, http.StatusCreated).Text("id")
+	a.Providers.Answer(func(ctx context.Context, _ fanfare.Credentials) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(6 * time.Second): // a slow provider
+			return nil
+		}
+	})
+	if answer := ada.Do(t, "POST /api/integrations/test", object{"id": id}).Want(t, http.StatusOK); answer.At("success") != true {
+		t.Error(string(answer.Body))
 	}
 }
 

@@ -165,7 +165,10 @@ func route[I, O any](s *Server, line spec, handler func(context.Context, *I) (*O
 		Summary: line.summary, Tags: []string{line.tag}, DefaultStatus: line.status,
 		Metadata:     map[string]any{specKey: line},
 		MaxBodyBytes: -1, // readBody has seen to it
-		Responses:    map[string]*huma.Response{},
+		// Likewise. huma's own deadline would stay, and end the request's context
+		// in the middle of a handler that takes longer than it.
+		BodyReadTimeout: -1,
+		Responses:       map[string]*huma.Response{},
 	}
 	if line.access == users {
 		operation.Security = []map[string][]string{{"apiKey": {}}, {"session": {}}}
