@@ -7,7 +7,7 @@ LINT := go tool -modfile=tools/go.mod golangci-lint
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## From a brief to content for four channels, live in this terminal (ARGS=--once ends afterwards)
+demo: ## A brief, its content, a launch into a mailbox and an analysis, live in this terminal (ARGS=--once ends afterwards)
 	@scripts/install-deps
 	@$(MAKE) --no-print-directory build
 	@exec bin/fanfare demo $(ARGS)

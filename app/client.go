@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"strings"
@@ -35,7 +36,10 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.Message }
 
-// do sends in as JSON, unless it is nil, and decodes the answer into out.
+// csvFile is sent as it is.
+type csvFile string
+
+// do sends in as JSON, unless it is nil or a csvFile, and decodes the answer into out.
 func (c *client) do(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -55,21 +59,19 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 
 // call returns the answer of a success, whose body is the caller's to close.
 func (c *client) call(ctx context.Context, method, path string, header http.Header, in any) (*http.Response, error) {
-	var body bytes.Buffer
-	if in != nil {
-		if err := json.NewEncoder(&body).Encode(in); err != nil {
-			return nil, fmt.Errorf("encoding a request: %w", err)
-		}
+	body, kind, err := encode(in)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a request: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, &body)
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("making a request: %w", err)
 	}
 	if header != nil {
 		request.Header = header
 	}
-	if in != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
 	}
 	if c.key != "" {
 		request.Header.Set("Authorization", "Bearer "+c.key)
@@ -87,6 +89,19 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 		e.Message = "the API answered " + response.Status
 	}
 	return nil, e
+}
+
+// encode makes a body of in, and names its kind; none of nil.
+func encode(in any) (body io.Reader, kind string, err error) {
+	switch in := in.(type) {
+	case nil:
+		return nil, "", nil
+	case csvFile:
+		return strings.NewReader(string(in)), "text/csv", nil
+	default:
+		text, err := json.Marshal(in)
+		return bytes.NewReader(text), "application/json", err
+	}
 }
 
 // stream reads server-sent events until the server ends them. It goes on after

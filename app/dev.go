@@ -26,6 +26,8 @@ type Dev struct {
 	// Dir keeps the servers' data and the secrets between runs.
 	Dir string
 	Out io.Writer // for people; the log goes elsewhere
+
+	mailbox *devMailbox // from Run on
 }
 
 // devState is what is kept between runs beside the servers' data.
@@ -34,9 +36,12 @@ type devState struct {
 	EncryptionKey string `json:"encryptionKey"`
 	DemoPassword  string `json:"demoPassword"`
 	DemoKey       string `json:"demoKey,omitempty"` // an API key of the demo user's
+	// DemoIntegration is the demo user's, with the mailbox.
+	DemoIntegration string       `json:"demoIntegration,omitempty"`
+	Mailbox         mailboxState `json:"mailbox"`
 }
 
-// Run starts what is missing, runs API, worker and scheduler, and calls ready
+// Run starts what is missing and a mailbox, runs API, worker and scheduler, and calls ready
 // with the API's address once it answers. It returns when ctx is done, when
 // ready has returned false, or when a part has failed.
 func (d Dev) Run(ctx context.Context, ready func(ctx context.Context, d *Dev, state *devState) (serve bool, err error)) (err error) {
@@ -56,6 +61,10 @@ func (d Dev) Run(ctx context.Context, ready func(ctx context.Context, d *Dev, st
 		return err
 	}
 	defer stopModel()
+	if d.mailbox, err = d.startMailbox(ctx, state); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.mailbox.stop()) }()
 	if err := d.MigrateUp(ctx); err != nil {
 		return err
 	}
@@ -104,6 +113,9 @@ func (d *Dev) configure(ctx context.Context, state *devState, services *devservi
 	}
 	if c.EncryptionKey == "" {
 		c.EncryptionKey = state.EncryptionKey
+	}
+	if c.Env != config.Production {
+		c.AllowPrivateHosts = true // the mailbox is at one
 	}
 	if c.AI.APIKey != "" {
 		return func() {}, nil

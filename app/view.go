@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"fanfare"
+	"fanfare/jobs"
 )
 
 // view shows a job's stream to a person.
@@ -24,8 +25,9 @@ type lines struct {
 	last string
 }
 
+// show leaves out snapshots: the events that led to them follow.
 func (v *lines) show(event demoEvent) {
-	if event.Job == nil {
+	if event.Job == nil || event.Type == "job.snapshot" {
 		return
 	}
 	if line := "  " + progressLine(*event.Job); line != v.last {
@@ -36,9 +38,13 @@ func (v *lines) show(event demoEvent) {
 
 func (v *lines) close() {}
 
+// progressLine counts messages where those are a job's steps.
 func progressLine(job demoJob) string {
 	line := job.Status
-	if job.Progress.Total > 0 {
+	switch {
+	case job.Progress.Total > 0 && job.Kind == jobs.LaunchCampaign.Name:
+		line += fmt.Sprintf(", %d of %d messages done", job.Progress.Completed, job.Progress.Total)
+	case job.Progress.Total > 0:
 		line += fmt.Sprintf(", %d of %d steps done, last: %s", job.Progress.Completed, job.Progress.Total, job.Progress.Step)
 	}
 	if job.Attempt > 1 {

@@ -92,7 +92,10 @@ func (p *process) ended(within time.Duration) int {
 }
 
 // logged reports whether the process has logged a text.
-func (p *process) logged(text string) bool {
-	raw, err := os.ReadFile(p.log)
-	return err == nil && strings.Contains(string(raw), text)
+func (p *process) logged(text string) bool { return strings.Contains(p.output(), text) }
+
+// output is all that the process has written so far.
+func (p *process) output() string {
+	raw, _ := os.ReadFile(p.log) // "" before there is any
+	return string(raw)
 }

@@ -26,7 +26,7 @@ type cli struct {
 	Scheduler schedulerCommand `cmd:"" help:"Look after jobs that nobody else looks after; any number may run at once."`
 	Migrate   migrateCommand   `cmd:"" help:"Change the database's schema."`
 	Dev       devCommand       `cmd:"" help:"Run everything in one process, on a PostgreSQL and a Redis of its own."`
-	Demo      demoCommand      `cmd:"" help:"Like dev, plus one real trip: a brief becomes content."`
+	Demo      demoCommand      `cmd:"" help:"Like dev, plus one real trip: a brief, its content, a launch into a mailbox, an analysis."`
 	User      userCommand      `cmd:"" help:"Manage accounts."`
 	Keys      keysCommand      `cmd:"" help:"Manage the keys that credentials are encrypted under."`
 	Audit     auditCommand     `cmd:"" help:"Check the audit trail."`
