@@ -1,10 +1,12 @@
 -- +goose Up
 -- A campaign's schedule. A new one of the same campaign takes its place under
 -- a new id. next_at and next_local are the first occurrence that nobody has
--- looked after; an enabled schedule always has one.
+-- looked after; an enabled schedule always has one. user_id is the owner of the
+-- campaign, whose deletion deletes it.
 CREATE TABLE schedules (
     id              uuid PRIMARY KEY DEFAULT uuidv7(),
     campaign_id     uuid NOT NULL REFERENCES campaigns ON DELETE CASCADE,
+    user_id         uuid NOT NULL,
     cron            text,
     run_at          timestamptz,
     timezone        text NOT NULL,
@@ -23,6 +25,7 @@ CREATE TABLE schedules (
     CHECK (enabled = (next_at IS NOT NULL) AND enabled = (next_local IS NOT NULL) AND enabled = (reason IS NULL))
 );
 CREATE INDEX schedules_due ON schedules (next_at) WHERE enabled;
+CREATE INDEX schedules_user ON schedules (user_id) WHERE enabled;
 
 -- What became of each occurrence. That there can be one row only is what keeps
 -- an occurrence from being launched twice. schedule_id references nothing:

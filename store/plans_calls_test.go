@@ -27,7 +27,7 @@ type call = func(context.Context) error
 func calls(s *store.Store) map[string]call {
 	all := map[string]call{}
 	for _, some := range []map[string]call{
-		callsOfJobs(s), callsOfAttempts(s), callsOfStreams(s), callsOfCampaigns(s), callsOfConversations(s), callsOfBrandKits(s), callsOfUsers(s),
+		callsOfJobs(s), callsOfAttempts(s), callsOfStreams(s), callsOfCampaigns(s), callsOfConversations(s), callsOfBrandKits(s), callsOfUsers(s), callsOfSchedules(s),
 	} {
 		maps.Copy(all, some)
 	}

@@ -26,6 +26,13 @@ INSERT INTO campaigns (id, user_id, goal, content, status, created_at, launched_
 	SELECT uid(n), owner_of(n), 'sell tea', jsonb_build_object('note', repeat(md5(n::text), 40)), CASE WHEN dice(n, 1000, 3) = 0 THEN 'failed' WHEN dice(n, 10, 4) = 0 THEN 'draft' ELSE 'ready' END,
 		now() - make_interval(mins => 20000 - n), CASE WHEN dice(n, 10, 5) = 0 THEN now() END
 	FROM generate_series(1, 20000) n;
+INSERT INTO schedules (id, campaign_id, user_id, cron, timezone, channels, misfire, enabled, next_at, next_local, reason)
+	SELECT uid(n), uid(n), owner_of(n), '0 9 * * *', 'UTC', '{email}', 'skip', live,
+		CASE WHEN live THEN now() + make_interval(mins => n - 20) END, CASE WHEN live THEN 'x' END, CASE WHEN NOT live THEN 'Over.' END
+	FROM generate_series(5, 20000, 5) n, LATERAL (SELECT dice(n, 2, 8) = 0 AS live) l
+	WHERE owner_of(n) <> uid(1) OR n % 100 = 0;
+INSERT INTO schedule_occurrences (schedule_id, local_time, at, outcome, created_at)
+	SELECT uid(5 * (n % 4000)), n::text, now(), 'missed', now() - make_interval(mins => 43300 - n) FROM generate_series(1, 20000) n;
 INSERT INTO conversations (id, user_id, created_at, updated_at)
 	SELECT uid(n), owner_of(n), now() - make_interval(mins => 20000 - n), now() - make_interval(mins => 20000 - n)
 	FROM generate_series(1, 20000) n;

@@ -61,8 +61,8 @@ func (s *Store) DatabaseTime(ctx context.Context) (time.Time, error) {
 // first is its first occurrence. What became of earlier ones stays to be seen.
 func (s *Store) PutSchedule(ctx context.Context, sch fanfare.Schedule, first fanfare.Occurrence) (fanfare.Schedule, error) {
 	return s.oneSchedule(ctx, sch.UserID, "storing a schedule", `INSERT INTO schedules AS s
-		(id, campaign_id, cron, run_at, timezone, channels, misfire, next_at, next_local)
-		SELECT $1, id, $4, $5, $6, $7, $8, $9, $10 FROM campaigns WHERE id = $2 AND user_id = $3
+		(id, campaign_id, user_id, cron, run_at, timezone, channels, misfire, next_at, next_local)
+		SELECT $1, id, user_id, $4, $5, $6, $7, $8, $9, $10 FROM campaigns WHERE id = $2 AND user_id = $3
 		ON CONFLICT (campaign_id) DO UPDATE SET id = EXCLUDED.id, cron = EXCLUDED.cron, run_at = EXCLUDED.run_at,
 			timezone = EXCLUDED.timezone, channels = EXCLUDED.channels, misfire = EXCLUDED.misfire,
 			next_at = EXCLUDED.next_at, next_local = EXCLUDED.next_local,
@@ -187,7 +187,7 @@ func (s *Store) StopSchedulesWithout(ctx context.Context, userID string, channel
 	err := s.q(ctx).SelectContext(ctx, &rows, `UPDATE schedules s
 		SET enabled = false, next_at = NULL, next_local = NULL, reason = $3, updated_at = now()
 		FROM campaigns c
-		WHERE c.id = s.campaign_id AND c.user_id = $1 AND s.enabled AND $2 = ANY (`+effectiveChannels+`)
+		WHERE c.id = s.campaign_id AND s.user_id = $1 AND s.enabled AND $2 = ANY (`+effectiveChannels+`)
 			AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.user_id = $1 AND i.type = ANY (`+effectiveChannels+`))
 		RETURNING to_jsonb(s)`, userID, channel, reason)
 	if err != nil {
