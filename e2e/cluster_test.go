@@ -252,3 +252,28 @@ func (c *cluster) submitAll(from, to int) []string {
 	wg.Wait()
 	return ids
 }
+
+func encoded(t testing.TB, body any) string {
+	t.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func read(t testing.TB, body io.Reader) string {
+	t.Helper()
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// jobIn is the id of the job that an answer tells of, "" if there is none.
+func jobIn(answer string) string {
+	var body struct{ Job struct{ ID string } }
+	_ = json.Unmarshal([]byte(answer), &body) // an answer without a job is one
+	return body.Job.ID
+}
