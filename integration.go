@@ -102,6 +102,9 @@ type Connection interface {
 	Ask(ctx context.Context, m Outgoing) (Answer, error)
 	// Preview returns the requests that Send would make, without credentials.
 	Preview(ctx context.Context, m Outgoing) ([]OutgoingRequest, error)
+	// Parallel is how many messages it can be handing over at once; more only
+	// wait inside it.
+	Parallel() int
 	// Rate is how many messages a second may be sent, by all processes
 	// together; 0 for no limit.
 	Rate() float64

@@ -195,8 +195,6 @@ type StepDone struct {
 	Output   json.RawMessage
 	Progress Progress
 	Usage    Usage // to be added to the job's
-	// Settles, unless nil, replaces the job's from now on.
-	Settles map[JobStatus]CampaignStatus
 }
 
 // Outcome ends an attempt.

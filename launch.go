@@ -13,6 +13,14 @@ type Launch struct {
 	Integrations map[Channel]string
 }
 
+// LaunchChannel is what the first attempt that sent has fixed for a channel.
+type LaunchChannel struct {
+	IntegrationID string // "" where nothing is fixed yet
+	// Broadcast says that its one delivery is for a provider that knows the
+	// recipients.
+	Broadcast bool
+}
+
 // Settlement is what became of a delivery that was sending.
 type Settlement struct {
 	ID         string
@@ -44,6 +52,9 @@ type DeliveryCount struct {
 	Status  DeliveryStatus `db:"status"`
 	Count   int            `db:"count"`
 }
+
+// LostInFlight is why a delivery is unknown whose worker was lost.
+const LostInFlight = "The worker was lost while this was handed over, and the provider can't say whether it took it."
 
 // DeliveryStatus is where a delivery stands.
 type DeliveryStatus string

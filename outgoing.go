@@ -37,7 +37,8 @@ const (
 	// FateHalted: it takes no message at present: it can't be reached, or
 	// says so.
 	FateHalted Fate = "halted"
-	// FateUnauthorized: it refuses the credentials.
+	// FateUnauthorized: it refuses the credentials, or can't be used with them
+	// from here: no later attempt helps until they are changed.
 	FateUnauthorized Fate = "unauthorized"
 	// FateUnknown: the connection broke at a point where it may have taken it.
 	FateUnknown Fate = "unknown"

@@ -103,7 +103,7 @@ func reason(verdict *fanfare.SendError) string {
 	case verdict == nil:
 		return ""
 	case verdict.Fate == fanfare.FateUnauthorized:
-		advice = "The provider refuses these credentials."
+		advice = "These credentials do not work."
 	case verdict.Fate == fanfare.FateRefused:
 		advice = "The provider can't be used with these settings."
 	default:

@@ -151,7 +151,7 @@ func TestTryingAnIntegration(t *testing.T) {
 		{"asked too often", &fanfare.SendError{Fate: fanfare.FateDeferred}, "error", "deferred", false, "try again", ""},
 		{"broken", fmt.Errorf("canary"), "error", "unknown", false, "try again", ""},
 		{"good", nil, "connected", "connected", true, "", ""},
-		{"refused", &fanfare.SendError{Fate: fanfare.FateUnauthorized, Reason: "It says 535."}, "error", "unauthorized", true, "refuses these credentials", "It says 535."},
+		{"refused", &fanfare.SendError{Fate: fanfare.FateUnauthorized, Reason: "It says 535."}, "error", "unauthorized", true, "do not work", "It says 535."},
 		{"no such list", &fanfare.SendError{Fate: fanfare.FateRefused, Reason: "No such list."}, "error", "refused", true, "these settings", "No such list."},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -237,8 +237,10 @@ func (s *Server) retryJob(ctx context.Context, in *retryJobInput) (*jobOutput, e
 		if err != nil {
 			return created{}, err
 		}
-		if err := s.reopenLaunch(ctx, job, resendUnknown); err != nil {
-			return created{}, err
+		if job.Kind == jobs.LaunchCampaign.Name {
+			if err := s.auditResend(ctx, job); err != nil {
+				return created{}, err
+			}
 		}
 		record := audited(ctx, fanfare.ActionJobRetry, job.ID, map[string]any{"kind": job.Kind, "retryOf": in.ID})
 		return accepted(job, JobAnswer{Job: viewJob(job)}), s.Store.Audit(ctx, record)

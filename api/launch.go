@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"fanfare"
 	"fanfare/jobs"
@@ -12,7 +13,8 @@ import (
 type launchStore interface {
 	jobs.LaunchStore
 	IntegrationFor(ctx context.Context, userID string, channel fanfare.Channel) (fanfare.Integration, error)
-	ReopenLaunch(ctx context.Context, userID, launchID string, unknown bool) (resent int, err error)
+	DeliveryCounts(ctx context.Context, launchID string) ([]fanfare.DeliveryCount, error)
+	Reserve(ctx context.Context, integrationID string, rate float64, within time.Duration) (time.Duration, error)
 }
 
 type launchInput struct {
@@ -74,19 +76,25 @@ func (s *Server) auditRefusedLaunch(ctx context.Context, request jobs.LaunchRequ
 	}
 }
 
-// reopenLaunch lets a launch that is tried again send what failed, and what may
-// have been sent only where a person says so.
-func (s *Server) reopenLaunch(ctx context.Context, job fanfare.Job, resendUnknown bool) error {
-	if job.Kind != jobs.LaunchCampaign.Name {
-		return nil
-	}
+// auditResend leaves a record of who lets a launch send what may have been sent
+// already.
+func (s *Server) auditResend(ctx context.Context, job fanfare.Job) error {
 	var payload jobs.LaunchCampaignPayload
 	if err := json.Unmarshal(job.Payload, &payload); err != nil {
 		return fmt.Errorf("decoding the payload of a launch: %w", err)
 	}
-	resent, err := s.Store.ReopenLaunch(ctx, job.UserID, payload.LaunchID, resendUnknown)
-	if err != nil || resent == 0 {
+	if !payload.ResendUnknown {
+		return nil
+	}
+	counts, err := s.Store.DeliveryCounts(ctx, payload.LaunchID)
+	if err != nil {
 		return err
 	}
-	return s.Store.Audit(ctx, audited(ctx, fanfare.ActionDeliveryResend, payload.LaunchID, map[string]any{"deliveries": resent}))
+	unknown := 0
+	for _, count := range counts {
+		if count.Status == fanfare.DeliveryUnknown {
+			unknown += count.Count
+		}
+	}
+	return s.Store.Audit(ctx, audited(ctx, fanfare.ActionDeliveryResend, payload.LaunchID, map[string]any{"deliveries": unknown}))
 }

@@ -101,8 +101,8 @@ func TestRetryALaunch(t *testing.T) {
 	if again.Text("job.retryOf") != job {
 		t.Errorf("%s", again.Body)
 	}
-	if n := a.Count(t, `SELECT count(*) FROM deliveries WHERE status = 'pending'`); n != 1 {
-		t.Errorf("%d deliveries are pending, want the unknown one", n)
+	if n := a.Count(t, `SELECT count(*) FROM jobs WHERE payload @> '{"reopen": true, "resendUnknown": true}'`); n != 1 {
+		t.Errorf("%d jobs are to send unknown messages again", n)
 	}
 	if n := a.Count(t, `SELECT count(*) FROM audit_logs WHERE action = 'delivery.resend' AND user_id = $1`, ada.UserID); n != 1 {
 		t.Errorf("the audit tells %d times that somebody sends unknown messages again", n)
@@ -131,7 +131,7 @@ func TestTestSend(t *testing.T) {
 	a.Providers.Answer(func(context.Context, fanfare.Credentials) error {
 		return &fanfare.SendError{Fate: fanfare.FateUnauthorized, Reason: "535."}
 	})
-	send(t, "email", "me@example.com", false, "refuses these credentials. 535.")
+	send(t, "email", "me@example.com", false, "do not work. 535.")
 	a.Exec(t, `INSERT INTO suppressions (user_id, channel, address, reason) VALUES ($1, 'email', 'me@example.com', 'x')`, ada.UserID)
 	send(t, "email", "me@example.com", false, "unsubscribed")
 	run(t, ada, []scenario{

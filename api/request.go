@@ -58,6 +58,11 @@ var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 const userAgentMax = 300
 
 func (s *Server) begin(c *gin.Context) {
+	if c.Request.Body != nil && c.Request.Body != http.NoBody {
+		// An answer waits for the rest of a body that nobody reads. Whoever reads
+		// one sets a time of its own.
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
 	id := c.GetHeader("X-Request-Id")
 	if !saneRequestID.MatchString(id) {
 		id = uuid.Must(uuid.NewV7()).String()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 
@@ -80,6 +81,9 @@ func (s *Server) sendTest(ctx context.Context, campaign fanfare.Campaign, channe
 		message.UnsubscribeURL = s.Links.UnsubscribeURL(campaign.UserID, channel, to)
 	}
 	verdict, err := s.callProvider(ctx, integration, func(c fanfare.Connection, ctx context.Context) error {
+		if err := s.awaitRate(ctx, integration.ID, c.Rate()); err != nil {
+			return err
+		}
 		_, err := c.Send(ctx, message)
 		return err
 	})
@@ -87,4 +91,24 @@ func (s *Server) sendTest(ctx context.Context, campaign fanfare.Campaign, channe
 		return "It can't be told whether the provider took the message. Look for it before you try again.", err
 	}
 	return reason(verdict), err
+}
+
+// rateLimit is how long a test message waits for its turn among others.
+const rateLimit = 5 * time.Second
+
+// awaitRate keeps a test message to the rate that launches are held to.
+func (s *Server) awaitRate(ctx context.Context, integrationID string, rate float64) error {
+	wait, err := s.Store.Reserve(ctx, integrationID, rate, rateLimit)
+	if err != nil {
+		return err
+	}
+	if wait > rateLimit {
+		return &fanfare.SendError{Fate: fanfare.FateHalted, Reason: "Its sending rate is used up for now."}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+		return nil
+	}
 }

@@ -19,7 +19,7 @@ import (
 // before their provider is asked).
 func TestWorkerKilledWhileItSends(t *testing.T) {
 	t.Parallel()
-	const recipients, kills, lanes = 2000, 3, 32
+	const recipients, kills, lanes = 2000, 3, 8
 	c := newCluster(t, 0)
 	c.scheduler("scheduler")
 	c.api("ALLOW_PRIVATE_HOSTS=true")

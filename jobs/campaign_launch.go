@@ -19,6 +19,10 @@ type LaunchCampaignPayload struct {
 	Channels     []fanfare.Channel          `json:"channels"`
 	Integrations map[fanfare.Channel]string `json:"integrations,omitempty"` // those to use; else the newest
 	DryRun       bool                       `json:"dryRun,omitempty"`
+	// Reopen lets a job that tries a launch again send what failed, and with
+	// ResendUnknown what may have been sent.
+	Reopen        bool `json:"reopen,omitempty"`
+	ResendUnknown bool `json:"resendUnknown,omitempty"`
 	// Before is the campaign's status at the time: that of a launch which is
 	// canceled before anything was sent.
 	Before fanfare.CampaignStatus `json:"before"`
@@ -62,17 +66,6 @@ func launchSettles(p LaunchCampaignPayload) map[fanfare.JobStatus]fanfare.Campai
 	}
 }
 
-// onceBegun is what becomes of the campaign when something may have been sent
-// and nobody is there to count: the worker is gone.
-func onceBegun() map[fanfare.JobStatus]fanfare.CampaignStatus {
-	return map[fanfare.JobStatus]fanfare.CampaignStatus{
-		fanfare.JobQueued:   fanfare.CampaignLaunching,
-		fanfare.JobFailed:   fanfare.CampaignPartiallyLaunched,
-		fanfare.JobExpired:  fanfare.CampaignPartiallyLaunched,
-		fanfare.JobCanceled: fanfare.CampaignPartiallyLaunched,
-	}
-}
-
 func launchCampaign(ctx context.Context, run *Run, p LaunchCampaignPayload) (Done[LaunchCampaignResult], error) {
 	campaign, err := run.Campaigns.Campaign(ctx, run.Job.UserID, p.CampaignID)
 	if err != nil {
@@ -82,6 +75,9 @@ func launchCampaign(ctx context.Context, run *Run, p LaunchCampaignPayload) (Don
 	if err := l.check(); err != nil {
 		return l.refused(ctx, err)
 	}
+	if err := l.reopen(ctx); err != nil {
+		return Done[LaunchCampaignResult]{}, fmt.Errorf("opening the launch again: %w", err)
+	}
 	defer l.close()
 	l.connect(ctx)
 	if p.DryRun {
@@ -89,13 +85,12 @@ func launchCampaign(ctx context.Context, run *Run, p LaunchCampaignPayload) (Don
 	}
 	sendErr := l.send(ctx)
 	if err := context.Cause(ctx); err != nil {
-		done, countErr := l.done(context.WithoutCancel(ctx), p.Before)
-		return done, errors.Join(err, countErr)
+		return l.stopped(context.WithoutCancel(ctx), err)
 	}
 	if err := errors.Join(sendErr, l.unfinished(ctx)); err != nil {
 		return Done[LaunchCampaignResult]{}, err
 	}
-	return l.done(ctx, fanfare.CampaignFailed)
+	return l.done(ctx)
 }
 
 // launching is one attempt at a launch.
@@ -153,7 +148,7 @@ func (l *launching) send(ctx context.Context) error {
 	if !l.ready() {
 		return nil
 	}
-	if err := l.meter.count(ctx, l.launch.ID, onceBegun()); err != nil {
+	if err := l.meter.count(ctx, l.launch.ID); err != nil {
 		return fmt.Errorf("recording that sending begins: %w", err)
 	}
 	l.each(ctx, func(c *sending) error { return c.send(ctx) })
@@ -165,24 +160,35 @@ func (l *launching) ready() bool {
 	return slices.ContainsFunc(l.channels, func(c *sending) bool { return c.trouble == nil })
 }
 
+// reopen makes pending again, once in this job, what it is to send again.
+func (l *launching) reopen(ctx context.Context) error {
+	if !l.payload.Reopen {
+		return nil
+	}
+	_, err := Step(ctx, l.run, "reopen:"+l.run.Job.ID, func(ctx context.Context) (bool, fanfare.Usage, error) {
+		return true, fanfare.Usage{}, l.run.Ledger.Reopen(ctx, l.run.lease, l.launch.ID, l.payload.ResendUnknown)
+	})
+	return err
+}
+
 // unfinished returns the error by which the job is tried again, if that may
-// help and it has attempts left. Else it settles what is left as failed.
+// help. Of channels for which it will not, it settles what is left.
 func (l *launching) unfinished(ctx context.Context) error {
 	var errs []error
 	for _, c := range l.channels {
 		if c.trouble == nil {
 			continue
 		}
-		if c.mayRecover() && (c.trouble.RetryAfter > 0 || l.run.Job.Attempt < l.run.Job.MaxAttempts) {
+		if c.triedAgain() {
 			errs = append(errs, c.retry())
 			continue
 		}
-		if err := l.run.Ledger.FailRest(ctx, l.run.lease, l.launch.ID, c.channel, c.trouble.Reason); err != nil {
+		if err := c.giveUp(ctx); err != nil {
 			return err
 		}
 	}
 	if len(errs) == 0 {
-		return l.meter.count(ctx, l.launch.ID, nil)
+		return l.meter.count(ctx, l.launch.ID)
 	}
 	return worst(errs)
 }

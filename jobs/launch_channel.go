@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"fanfare"
 )
@@ -18,7 +19,10 @@ type sending struct {
 	// that there was nothing to begin with.
 	trouble *fanfare.SendError
 	skipped bool
-	left    int // deliveries that are not settled, at the end
+	// replaced says that the integration by which earlier attempts sent is gone:
+	// the one now knows nothing of their messages.
+	replaced bool
+	left     int // deliveries that are not settled, at the end
 
 	clerk *clerk
 	state state
@@ -50,14 +54,25 @@ func asSendError(err error) *fanfare.SendError {
 	}
 }
 
-// mayRecover reports whether another attempt may meet no trouble.
-func (c *sending) mayRecover() bool {
-	switch c.trouble.Fate {
-	case fanfare.FateRefused, fanfare.FateUnauthorized:
+// triedAgain reports whether another attempt of the job may meet no trouble.
+func (c *sending) triedAgain() bool {
+	switch job := c.run.Job; {
+	case c.trouble.Fate == fanfare.FateRefused, c.trouble.Fate == fanfare.FateUnauthorized:
 		return false
+	case c.trouble.RetryAfter > 0:
+		return c.trouble.RetryAfter < time.Until(job.Deadline)
 	default:
-		return true
+		return job.Attempt < job.MaxAttempts
 	}
+}
+
+// giveUp settles what is left on the channel: what was in flight as unknown, and
+// what was not begun as failed.
+func (c *sending) giveUp(ctx context.Context) error {
+	if err := c.run.Ledger.Abandon(ctx, c.run.lease, c.launch.ID, c.channel, fanfare.LostInFlight); err != nil {
+		return err
+	}
+	return c.run.Ledger.FailRest(ctx, c.run.lease, c.launch.ID, c.channel, c.trouble.Reason)
 }
 
 // retry is the trouble as the error that steers the job.
@@ -71,7 +86,11 @@ func (c *sending) retry() error {
 // connect finds the channel's integration and opens it. One that was never
 // found to work is tested first.
 func (c *sending) connect(ctx context.Context) error {
-	integration, err := c.find(ctx)
+	fixed, err := c.run.Ledger.LaunchChannel(ctx, c.launch.ID, c.channel)
+	if err != nil {
+		return err
+	}
+	integration, err := c.find(ctx, fixed)
 	if fanfare.ErrorCode(err) == fanfare.CodeNotFound {
 		c.skip("No integration serves %s. Connect one, then retry the launch.", c.channel)
 		return nil
@@ -85,6 +104,10 @@ func (c *sending) connect(ctx context.Context) error {
 		return fmt.Errorf("opening the integration: %w", err)
 	}
 	c.connection = connection
+	if c.replaced = fixed.IntegrationID != "" && fixed.IntegrationID != integration.ID; c.replaced && fixed.Broadcast != connection.Provider().Broadcast {
+		c.skip("The integration that this launch went by is gone, and %s reaches people in another way. Launch the campaign anew.", integration.Name)
+		return nil
+	}
 	wait, err := c.run.Ledger.Reserve(ctx, integration.ID, 0, 0)
 	if err != nil || !c.payload.DryRun && c.putOffFor(wait) {
 		c.trouble = c.state.halted
@@ -100,19 +123,20 @@ func (c *sending) connect(ctx context.Context) error {
 }
 
 // find returns the integration that an earlier attempt has fixed, the one that
-// the launch was told to use, or the newest.
-func (c *sending) find(ctx context.Context) (fanfare.Integration, error) {
-	id, err := c.run.Ledger.ChannelIntegration(ctx, c.launch.ID, c.channel)
-	if err != nil {
-		return fanfare.Integration{}, err
+// the launch was told to use, or the newest. One that is gone is replaced by the
+// newest where a launch is to go on, as a person has asked.
+func (c *sending) find(ctx context.Context, fixed fanfare.LaunchChannel) (fanfare.Integration, error) {
+	goesOn := fixed.IntegrationID != "" || c.payload.Reopen
+	for _, id := range []string{fixed.IntegrationID, c.payload.Integrations[c.channel]} {
+		if id == "" {
+			continue
+		}
+		integration, err := c.run.Integrations.Integration(ctx, c.launch.UserID, id)
+		if fanfare.ErrorCode(err) != fanfare.CodeNotFound || !goesOn {
+			return integration, err
+		}
 	}
-	if id == "" {
-		id = c.payload.Integrations[c.channel]
-	}
-	if id == "" {
-		return c.run.Integrations.IntegrationFor(ctx, c.launch.UserID, c.channel)
-	}
-	return c.run.Integrations.Integration(ctx, c.launch.UserID, id)
+	return c.run.Integrations.IntegrationFor(ctx, c.launch.UserID, c.channel)
 }
 
 // someone reports whether there is anybody to send to.

@@ -22,9 +22,8 @@ type meter struct {
 	recorded  time.Time
 }
 
-// count counts what the ledger says, and records it. At the start of sending
-// settles says what becomes of the campaign from now on.
-func (m *meter) count(ctx context.Context, launchID string, settles map[fanfare.JobStatus]fanfare.CampaignStatus) error {
+// count counts what the ledger says, and records it.
+func (m *meter) count(ctx context.Context, launchID string) error {
 	counts, err := m.run.Ledger.DeliveryCounts(ctx, launchID)
 	if err != nil {
 		return err
@@ -39,7 +38,7 @@ func (m *meter) count(ctx context.Context, launchID string, settles map[fanfare.
 		}
 	}
 	m.recorded = time.Now()
-	return m.record(ctx, settles)
+	return m.record(ctx)
 }
 
 // add counts deliveries that were settled. That the progress can't be recorded
@@ -52,15 +51,14 @@ func (m *meter) add(ctx context.Context, n int) {
 		return
 	}
 	m.recorded = time.Now()
-	if err := m.record(ctx, nil); err != nil {
+	if err := m.record(ctx); err != nil {
 		m.run.Logger.WarnContext(ctx, "a launch's progress could not be recorded", "error", err)
 	}
 }
 
-func (m *meter) record(ctx context.Context, settles map[fanfare.JobStatus]fanfare.CampaignStatus) error {
+func (m *meter) record(ctx context.Context) error {
 	return m.run.recorder.RecordStep(ctx, fanfare.StepDone{
 		Lease:    m.run.lease,
 		Progress: fanfare.Progress{Step: "send", Completed: m.completed, Total: m.total},
-		Settles:  settles,
 	})
 }

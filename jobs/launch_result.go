@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,9 +14,8 @@ const (
 	rehearsedMax   = 20 // recipients whose requests a dry run shows
 )
 
-// done is what a launch hands over, by what the ledger says; unbegun is what the
-// campaign becomes where nothing was sent.
-func (l *launching) done(ctx context.Context, unbegun fanfare.CampaignStatus) (Done[LaunchCampaignResult], error) {
+// done is what a launch hands over, by what the ledger says.
+func (l *launching) done(ctx context.Context) (Done[LaunchCampaignResult], error) {
 	counts, err := l.run.Ledger.DeliveryCounts(ctx, l.launch.ID)
 	if err != nil {
 		return Done[LaunchCampaignResult]{}, fmt.Errorf("counting what was sent: %w", err)
@@ -31,7 +31,7 @@ func (l *launching) done(ctx context.Context, unbegun fanfare.CampaignStatus) (D
 			}
 		}
 	}
-	l.settleCampaign(result.LaunchResults, unbegun)
+	l.settleCampaign(result.LaunchResults)
 	result.Campaign = l.campaign
 	return Done[LaunchCampaignResult]{Result: result, Campaign: &l.campaign, Audit: l.record(result)}, nil
 }
@@ -81,7 +81,7 @@ func (c *sending) tally(r *fanfare.ChannelResult, counts []fanfare.DeliveryCount
 }
 
 // settleCampaign says what the campaign has become by this launch.
-func (l *launching) settleCampaign(results []fanfare.ChannelResult, unbegun fanfare.CampaignStatus) {
+func (l *launching) settleCampaign(results []fanfare.ChannelResult) {
 	began, whole := false, true
 	for i, r := range results {
 		began = began || r.Sent > 0 || r.Unknown > 0
@@ -91,12 +91,22 @@ func (l *launching) settleCampaign(results []fanfare.ChannelResult, unbegun fanf
 	l.campaign.UpdatedAt = now
 	switch {
 	case !began:
-		l.campaign.Status = unbegun
+		l.campaign.Status = fanfare.CampaignFailed
 	case whole:
 		l.campaign.Status, l.campaign.LaunchedAt = fanfare.CampaignLaunched, &now
 	default:
 		l.campaign.Status, l.campaign.LaunchedAt = fanfare.CampaignPartiallyLaunched, &now
 	}
+}
+
+// stopped is what becomes of a launch that was stopped on its way. Where nothing
+// was sent, the way in which the job ends tells what the campaign becomes.
+func (l *launching) stopped(ctx context.Context, cause error) (Done[LaunchCampaignResult], error) {
+	done, err := l.done(ctx)
+	if l.campaign.Status == fanfare.CampaignFailed {
+		done.Campaign = nil
+	}
+	return done, errors.Join(cause, err)
 }
 
 // refused is what becomes of a launch whose check failed: what earlier
@@ -105,7 +115,12 @@ func (l *launching) refused(ctx context.Context, err error) (Done[LaunchCampaign
 	if l.payload.DryRun {
 		return Done[LaunchCampaignResult]{}, err
 	}
-	done, countErr := l.done(ctx, fanfare.CampaignFailed)
+	for _, c := range l.channels {
+		if err := l.run.Ledger.Abandon(ctx, l.run.lease, l.launch.ID, c.channel, fanfare.LostInFlight); err != nil {
+			return Done[LaunchCampaignResult]{}, err
+		}
+	}
+	done, countErr := l.done(ctx)
 	if countErr != nil {
 		return done, countErr
 	}

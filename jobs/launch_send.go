@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	lanes = 32 // messages in flight per channel
+	lanesMax = 32 // messages in flight per channel, where the provider takes so many
 	// napMax is how long an attempt waits for its turn to send; for longer it
 	// gives its place in the queue away.
-	napMax = 5 * time.Second
+	napMax = 30 * time.Second
 	// lastWords is how long messages in flight may take after a cancel.
 	lastWords    = 3 * time.Second
 	strandedPage = 100
@@ -24,6 +24,9 @@ type state struct {
 	mu     sync.Mutex
 	halted *fanfare.SendError // no more is begun
 	later  *fanfare.SendError // why something was put off
+	empty  bool               // nothing is pending
+
+	booking sync.Mutex // held by the lane that waits for its time
 }
 
 // send sends what is pending on the channel, each message at most once.
@@ -35,10 +38,7 @@ func (c *sending) send(ctx context.Context) error {
 	if err := c.settleStranded(ctx); err != nil {
 		return err
 	}
-	count := lanes
-	if c.connection.Provider().Broadcast {
-		count = 1
-	}
+	count := min(max(c.connection.Parallel(), 1), lanesMax)
 	errs := make([]error, count)
 	var wg sync.WaitGroup
 	for i := range count {
@@ -74,25 +74,36 @@ func (c *sending) lane(ctx context.Context) error {
 		}
 		next, err := c.clerk.visit(done, more)
 		if err != nil || next == nil {
+			c.noMore()
 			return err
 		}
 		if done = nil; !next.Skipped {
-			done = []fanfare.Settlement{c.one(later, *next)}
+			done = settled(c.one(later, *next))
 		}
 	}
 }
 
-// book reports whether another message may go out now, after it has waited for
-// that.
+// settled is a list of what a message has become, if that is known.
+func settled(s fanfare.Settlement) []fanfare.Settlement {
+	if s.ID == "" {
+		return nil
+	}
+	return []fanfare.Settlement{s}
+}
+
+// book reports whether another message may go out now. Where there is a rate,
+// one lane at a time waits for its time, so that no booked time is lost.
 func (c *sending) book(ctx context.Context) (bool, error) {
-	if ctx.Err() != nil || c.isHalted() {
+	rate := c.connection.Rate()
+	if rate == 0 || c.isOver(ctx) {
+		return !c.isOver(ctx), nil
+	}
+	c.state.booking.Lock()
+	defer c.state.booking.Unlock()
+	if c.isOver(ctx) {
 		return false, nil
 	}
-	rate := c.connection.Rate()
-	if rate == 0 {
-		return true, nil
-	}
-	wait, err := c.run.Ledger.Reserve(ctx, c.integration.ID, 1, rate)
+	wait, err := c.run.Ledger.Reserve(ctx, c.integration.ID, rate, napMax)
 	if ctx.Err() != nil || err != nil {
 		return false, err
 	}
@@ -103,7 +114,7 @@ func (c *sending) book(ctx context.Context) (bool, error) {
 	case <-ctx.Done():
 		return false, nil
 	case <-time.After(wait):
-		return !c.isHalted(), nil
+		return !c.isOver(ctx), nil
 	}
 }
 
@@ -163,7 +174,11 @@ func (c *sending) one(ctx context.Context, d fanfare.Begun) fanfare.Settlement {
 		c.stopFor(ctx, trouble)
 		return fanfare.Settlement{ID: d.ID, Status: fanfare.DeliveryPending, Reason: trouble.Reason}
 	default:
-		return c.ask(ctx, m, trouble.Reason)
+		settled := c.ask(ctx, m, trouble.Reason)
+		if settled.Status == fanfare.DeliveryPending {
+			c.putOff(&fanfare.SendError{Fate: fanfare.FateDeferred, Reason: trouble.Reason})
+		}
+		return settled
 	}
 }
 
@@ -176,39 +191,50 @@ func ofUnknownFate(err error) *fanfare.SendError {
 	return &fanfare.SendError{Fate: fanfare.FateUnknown, Reason: "Something broke while the message was handed over.", Cause: err}
 }
 
-// ask settles a delivery that was cut off by what its provider says.
+// ask settles a delivery that was cut off by what its provider says. One that
+// can't be asked now leaves it as it is, and stops the channel: a later attempt
+// asks again.
 func (c *sending) ask(ctx context.Context, m fanfare.Outgoing, reason string) fanfare.Settlement {
 	var answer fanfare.Answer
 	err := Protect(func() (err error) {
 		answer, err = c.connection.Ask(ctx, m)
 		return err
 	})
-	switch {
-	case err == nil && answer.State == fanfare.AnswerTaken:
+	if err != nil {
+		c.halt(asSendError(err))
+		return fanfare.Settlement{}
+	}
+	switch answer.State {
+	case fanfare.AnswerTaken:
 		return fanfare.Settlement{ID: m.ID, Status: fanfare.DeliverySent, ProviderID: answer.ProviderID}
-	case err == nil && answer.State == fanfare.AnswerRepeat:
-		c.putOff(&fanfare.SendError{Fate: fanfare.FateDeferred, Reason: reason})
+	case fanfare.AnswerRepeat:
 		return fanfare.Settlement{ID: m.ID, Status: fanfare.DeliveryPending, Reason: reason}
 	default:
 		return fanfare.Settlement{ID: m.ID, Status: fanfare.DeliveryUnknown, Reason: reason}
 	}
 }
 
-// settleStranded settles what a lost attempt left in flight.
+// settleStranded settles what a lost attempt left in flight, as far as the
+// provider can be asked.
 func (c *sending) settleStranded(ctx context.Context) error {
-	const reason = "The worker was lost while this was handed over, and the provider can't say whether it took it."
+	if c.replaced {
+		return c.run.Ledger.Abandon(ctx, c.run.lease, c.launch.ID, c.channel, fanfare.LostInFlight)
+	}
 	page := fanfare.LedgerPage{LaunchID: c.launch.ID, Channel: c.channel, Limit: strandedPage}
 	for {
 		stranded, err := c.run.Ledger.Stranded(ctx, c.run.lease, page)
 		if err != nil || len(stranded) == 0 {
 			return err
 		}
-		var settled []fanfare.Settlement
 		for _, d := range stranded {
-			settled = append(settled, c.ask(ctx, c.message(d), reason))
-		}
-		if _, err := c.clerk.visit(settled, false); err != nil {
-			return err
+			if c.isOver(ctx) {
+				return nil
+			}
+			if settled := c.ask(ctx, c.message(d), fanfare.LostInFlight); settled.ID != "" {
+				if _, err := c.clerk.visit([]fanfare.Settlement{settled}, false); err != nil {
+					return err
+				}
+			}
 		}
 		page.After = stranded[len(stranded)-1].ID
 	}
@@ -240,10 +266,17 @@ func (c *sending) halt(trouble *fanfare.SendError) (first bool) {
 	return first
 }
 
-func (c *sending) isHalted() bool {
+// isOver reports whether no more messages are to be begun.
+func (c *sending) isOver(ctx context.Context) bool {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
-	return c.state.halted != nil
+	return ctx.Err() != nil || c.state.halted != nil || c.state.empty
+}
+
+func (c *sending) noMore() {
+	c.state.mu.Lock()
+	defer c.state.mu.Unlock()
+	c.state.empty = true
 }
 
 func (c *sending) putOff(trouble *fanfare.SendError) {

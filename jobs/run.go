@@ -30,13 +30,17 @@ type Deps struct {
 // Ledger keeps what a launch has sent. Its writes do nothing once the attempt's
 // lease is lost.
 type Ledger interface {
-	ChannelIntegration(ctx context.Context, launchID string, channel fanfare.Channel) (string, error)
+	LaunchChannel(ctx context.Context, launchID string, channel fanfare.Channel) (fanfare.LaunchChannel, error)
 	CampaignRecipients(ctx context.Context, userID, campaignID string, channel fanfare.Channel, limit int) ([]string, error)
 	Plan(ctx context.Context, lease fanfare.Lease, launch fanfare.Launch, channel fanfare.Channel, integrationID string, broadcast bool) error
 	Stranded(ctx context.Context, lease fanfare.Lease, page fanfare.LedgerPage) ([]fanfare.Begun, error)
 	Turn(ctx context.Context, lease fanfare.Lease, settled []fanfare.Settlement, page fanfare.LedgerPage) ([]fanfare.Begun, error)
 	FailRest(ctx context.Context, lease fanfare.Lease, launchID string, channel fanfare.Channel, reason string) error
-	Reserve(ctx context.Context, integrationID string, n int, rate float64) (time.Duration, error)
+	Abandon(ctx context.Context, lease fanfare.Lease, launchID string, channel fanfare.Channel, reason string) error
+	Reopen(ctx context.Context, lease fanfare.Lease, launchID string, unknown bool) error
+	// Reserve books the next message of an integration, and returns how long to
+	// wait before it may go out; nothing is booked where that is over within.
+	Reserve(ctx context.Context, integrationID string, rate float64, within time.Duration) (time.Duration, error)
 	Hold(ctx context.Context, integrationID string, d time.Duration) error
 	DeliveryCounts(ctx context.Context, launchID string) ([]fanfare.DeliveryCount, error)
 	ProviderIDs(ctx context.Context, launchID string, channel fanfare.Channel, limit int) ([]string, error)

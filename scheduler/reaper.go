@@ -16,6 +16,9 @@ const (
 type Leases interface {
 	Reap(ctx context.Context, limit int) ([]fanfare.Job, error)
 	Expire(ctx context.Context, limit int) ([]fanfare.Job, error)
+	// SettleAbandoned settles messages that nobody sends any more, since their
+	// job ended when its worker was lost.
+	SettleAbandoned(ctx context.Context, limit int) (int, error)
 }
 
 // Reaper settles attempts that lost their worker, and ends jobs that waited
@@ -67,7 +70,8 @@ func (r *Reaper) Tick(ctx context.Context) error {
 			r.reporter.Report(fanfare.WithJobID(ctx, job.ID), lost, map[string]string{"kind": job.Kind})
 		}
 	}
-	return nil
+	_, err = r.leases.SettleAbandoned(ctx, reapBatch)
+	return err
 }
 
 // trusted is called after each answer of the database.

@@ -23,6 +23,8 @@ func (l *leases) Expire(context.Context, int) ([]fanfare.Job, error) {
 	return nil, nil
 }
 
+func (l *leases) SettleAbandoned(context.Context, int) (int, error) { return 0, nil }
+
 func (l *leases) Reap(context.Context, int) ([]fanfare.Job, error) {
 	l.reaps++
 	return nil, nil

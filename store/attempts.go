@@ -113,12 +113,11 @@ type usageInput struct {
 }
 
 type stepInput struct {
-	JobID    string                                       `json:"job_id"`
-	Token    string                                       `json:"token"`
-	Name     string                                       `json:"name"`
-	Output   json.RawMessage                              `json:"output"`
-	Progress fanfare.Progress                             `json:"progress"`
-	Settles  map[fanfare.JobStatus]fanfare.CampaignStatus `json:"settles"`
+	JobID    string           `json:"job_id"`
+	Token    string           `json:"token"`
+	Name     string           `json:"name"`
+	Output   json.RawMessage  `json:"output"`
+	Progress fanfare.Progress `json:"progress"`
 	usageInput
 }
 
@@ -130,7 +129,7 @@ func (s *Store) RecordSteps(ctx context.Context, steps []fanfare.StepDone) ([]fa
 	for i, step := range steps {
 		inputs[i] = stepInput{
 			JobID: step.Lease.JobID, Token: step.Lease.Token, Name: step.Name,
-			Output: step.Output, Progress: step.Progress, Settles: step.Settles, usageInput: usageInput(step.Usage),
+			Output: step.Output, Progress: step.Progress, usageInput: usageInput(step.Usage),
 		}
 	}
 	input, err := encode(inputs)

@@ -21,31 +21,19 @@ func (s *Store) CreateLaunch(ctx context.Context, l fanfare.Launch) (fanfare.Lau
 	return l, wrap(err, "storing a launch")
 }
 
-// ReopenLaunch makes deliveries of a user's launch pending again: those that
-// failed, and those whose fate is unknown where a person says so. It returns
-// how many of the latter there were.
-func (s *Store) ReopenLaunch(ctx context.Context, userID, launchID string, unknown bool) (resent int, err error) {
-	err = s.q(ctx).GetContext(ctx, &resent, `WITH reopened AS (
-			SELECT id, status FROM deliveries
-			WHERE launch_id = $1 AND user_id = $2 AND (status = 'failed' OR status = 'unknown' AND $3)
-			ORDER BY id FOR UPDATE
-		), changed AS (
-			UPDATE deliveries d SET status = 'pending', error = NULL, updated_at = now() FROM reopened r WHERE d.id = r.id
-		)
-		SELECT count(*) FROM reopened WHERE status = 'unknown'`, launchID, userID, unknown)
-	return resent, wrap(err, "opening a launch again")
-}
-
-// ChannelIntegration returns the integration that a launch uses on a channel,
-// "" where that is not fixed yet.
-func (s *Store) ChannelIntegration(ctx context.Context, launchID string, channel fanfare.Channel) (string, error) {
-	var ids []string
-	err := s.q(ctx).SelectContext(ctx, &ids,
-		`SELECT integration_id FROM launch_channels WHERE launch_id = $1 AND channel = $2`, launchID, channel)
-	if err != nil || len(ids) == 0 {
-		return "", wrap(err, "reading a launch's integration")
+// LaunchChannel returns what is fixed for a launch on a channel.
+func (s *Store) LaunchChannel(ctx context.Context, launchID string, channel fanfare.Channel) (fanfare.LaunchChannel, error) {
+	var rows []struct {
+		IntegrationID string `db:"integration_id"`
+		Broadcast     bool   `db:"broadcast"`
 	}
-	return ids[0], nil
+	err := s.q(ctx).SelectContext(ctx, &rows, `SELECT integration_id, EXISTS (SELECT 1 FROM deliveries d
+			WHERE d.launch_id = c.launch_id AND d.channel = c.channel AND d.recipient = '') AS broadcast
+		FROM launch_channels c WHERE launch_id = $1 AND channel = $2`, launchID, channel)
+	if err != nil || len(rows) == 0 {
+		return fanfare.LaunchChannel{}, wrap(err, "reading a launch's integration")
+	}
+	return fanfare.LaunchChannel(rows[0]), nil
 }
 
 // held is part of every statement on the ledger: it is empty, so that nothing
@@ -55,16 +43,17 @@ const held = `held AS (SELECT id FROM jobs WHERE id = $1 AND lease_token = $2 FO
 // planStep is how many recipients a plan copies in one transaction.
 const planStep = 5000
 
-// Plan fixes a launch's integration on a channel and lists its deliveries: one
-// for each recipient of the campaign, or a single one for a broadcast. It can
-// be repeated after it was cut off. What was planned once stays, whatever
-// happens to the campaign's list.
+// Plan fixes a launch's integration on a channel, until that is deleted, and
+// lists its deliveries: one for each recipient of the campaign, or a single one
+// for a broadcast. It can be repeated after it was cut off. What was planned
+// once stays, whatever happens to the campaign's list.
 func (s *Store) Plan(ctx context.Context, lease fanfare.Lease, launch fanfare.Launch, channel fanfare.Channel, integrationID string, broadcast bool) error {
 	var planned []bool
 	err := s.q(ctx).SelectContext(ctx, &planned, `WITH `+held+`
 		INSERT INTO launch_channels AS c (launch_id, channel, integration_id) SELECT $3, $4, $5 FROM held
 		ON CONFLICT (launch_id, channel) DO UPDATE SET integration_id =
-			CASE WHEN c.planned THEN c.integration_id ELSE excluded.integration_id END
+			CASE WHEN c.planned AND EXISTS (SELECT 1 FROM integrations i WHERE i.id = c.integration_id)
+				THEN c.integration_id ELSE excluded.integration_id END
 		RETURNING planned`, lease.JobID, lease.Token, launch.ID, channel, integrationID)
 	switch {
 	case err != nil:

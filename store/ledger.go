@@ -7,6 +7,15 @@ import (
 	"fanfare"
 )
 
+// auditUnknown tells of deliveries in "settled" of which nobody knows whether
+// they arrived.
+const auditUnknown = `audited AS (
+	INSERT INTO audit_logs (user_id, action, resource, metadata, status)
+	SELECT user_id, '` + fanfare.ActionDeliveryUnknown + `', id::text,
+		jsonb_build_object('launch', launch_id, 'channel', channel), 'failure'
+	FROM settled WHERE status = 'unknown'
+)`
+
 // turnSQL settles what was sending and begins the next, in one commit: while a
 // crash can happen, only what is really in flight is sending. A beginning whose
 // answer was lost on the way is answered again: "after" is always past what the
@@ -20,12 +29,7 @@ WITH ` + held + `, input AS (
 	FROM input i CROSS JOIN held
 	WHERE d.id = i.id AND d.status = 'sending'
 	RETURNING d.*
-), audited AS (
-	INSERT INTO audit_logs (user_id, action, resource, metadata, status)
-	SELECT user_id, '` + fanfare.ActionDeliveryUnknown + `', id::text,
-		jsonb_build_object('launch', launch_id, 'channel', channel), 'failure'
-	FROM settled WHERE status = 'unknown'
-), picked AS (
+), ` + auditUnknown + `, picked AS (
 	SELECT d.id, EXISTS (SELECT 1 FROM suppressions s
 		WHERE s.user_id = d.user_id AND s.channel = d.channel AND s.address = d.recipient) AS unwanted
 	FROM held CROSS JOIN deliveries d
@@ -110,8 +114,64 @@ func (s *Store) Stranded(ctx context.Context, lease fanfare.Lease, page fanfare.
 	return stranded, nil
 }
 
-// failStep is how many deliveries FailRest settles in one transaction.
-const failStep = 5000
+// ledgerStep is how many deliveries one transaction changes at most, beside
+// those that are being sent.
+const ledgerStep = 5000
+
+// Abandon settles as unknown what is sending on a channel, with the reason: its
+// attempt is lost, and nobody is left to ask. All of it was in flight at once,
+// so there is not much.
+func (s *Store) Abandon(ctx context.Context, lease fanfare.Lease, launchID string, channel fanfare.Channel, reason string) error {
+	_, err := s.q(ctx).ExecContext(ctx, `WITH `+held+`, lost AS (
+			SELECT d.id FROM held CROSS JOIN deliveries d
+			WHERE d.launch_id = $3 AND d.channel = $4 AND d.status = 'sending' ORDER BY d.id LIMIT $6 FOR UPDATE OF d
+		), settled AS (
+			UPDATE deliveries d SET status = 'unknown', error = $5, updated_at = now()
+			FROM lost WHERE d.id = lost.id RETURNING d.*
+		), `+auditUnknown+`
+		SELECT count(*) FROM settled`, lease.JobID, lease.Token, launchID, channel, reason, ledgerStep)
+	return wrap(err, "settling what was in flight")
+}
+
+// SettleAbandoned settles as unknown what is sending for launches that no
+// unfinished job belongs to: their job ended when its worker was lost. It
+// returns how many there were, at most limit.
+func (s *Store) SettleAbandoned(ctx context.Context, limit int) (n int, err error) {
+	err = s.q(ctx).GetContext(ctx, &n, `WITH lost AS (
+			SELECT d.id FROM deliveries d
+			WHERE d.status = 'sending' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.campaign_id = d.campaign_id
+				AND j.finished_at IS NULL AND j.payload->>'launchId' = d.launch_id::text)
+			LIMIT $1 FOR UPDATE SKIP LOCKED
+		), settled AS (
+			UPDATE deliveries d SET status = 'unknown', updated_at = now(), error = $2
+			FROM lost WHERE d.id = lost.id RETURNING d.*
+		), `+auditUnknown+`
+		SELECT count(*) FROM settled`, limit, fanfare.LostInFlight)
+	return n, wrap(err, "settling what was in flight")
+}
+
+// Reopen makes deliveries of a launch pending again: those that failed, and
+// those of unknown fate where a person says so.
+func (s *Store) Reopen(ctx context.Context, lease fanfare.Lease, launchID string, unknown bool) error {
+	step := struct {
+		Count int    `db:"count"`
+		Last  string `db:"last"`
+	}{Last: firstID}
+	for {
+		err := s.q(ctx).GetContext(ctx, &step, `WITH `+held+`, ended AS (
+				SELECT d.id FROM held CROSS JOIN deliveries d
+				WHERE d.launch_id = $3 AND d.status IN ('failed', 'unknown') AND (d.status = 'failed' OR $4) AND d.id > $5
+				ORDER BY d.id LIMIT $6 FOR UPDATE OF d
+			), opened AS (
+				UPDATE deliveries d SET status = 'pending', error = NULL, updated_at = now() FROM ended WHERE d.id = ended.id
+			)
+			SELECT count(*) AS count, coalesce(max(id::text), '') AS last FROM ended`,
+			lease.JobID, lease.Token, launchID, unknown, step.Last, ledgerStep)
+		if err != nil || step.Count < ledgerStep {
+			return wrap(err, "opening a launch again")
+		}
+	}
+}
 
 // FailRest settles what a launch has not sent on a channel and will not any
 // more, with the reason.
@@ -122,35 +182,45 @@ func (s *Store) FailRest(ctx context.Context, lease fanfare.Lease, launchID stri
 				WHERE d.launch_id = $3 AND d.channel = $4 AND d.status = 'pending' ORDER BY d.id LIMIT $6 FOR UPDATE OF d
 			)
 			UPDATE deliveries d SET status = 'failed', error = coalesce(d.error, $5), updated_at = now()
-			FROM rest WHERE d.id = rest.id`, lease.JobID, lease.Token, launchID, channel, reason, failStep)
+			FROM rest WHERE d.id = rest.id`, lease.JobID, lease.Token, launchID, channel, reason, ledgerStep)
 		if err != nil {
 			return wrap(err, "settling what was not sent")
 		}
-		if n, err := result.RowsAffected(); err != nil || n < failStep {
+		if n, err := result.RowsAffected(); err != nil || n < ledgerStep {
 			return wrap(err, "settling what was not sent")
 		}
 	}
 }
 
-// Reserve books the next n messages of an integration, at so many a second over
-// all workers, and returns how long to wait before they may go out. With a rate
-// of 0 it books nothing, but tells of a wait that the provider has asked for.
-func (s *Store) Reserve(ctx context.Context, integrationID string, n int, rate float64) (time.Duration, error) {
-	var wait float64
-	var err error
+// Reserve books the next message of an integration, at so many a second over
+// all workers, and returns how long to wait before it may go out. Nothing is
+// booked where that is longer than within, nor with a rate of 0, by which one
+// learns of a pause that the provider has asked for.
+func (s *Store) Reserve(ctx context.Context, integrationID string, rate float64, within time.Duration) (time.Duration, error) {
+	gap := 0.0
 	if rate > 0 {
-		err = s.q(ctx).GetContext(ctx, &wait, `UPDATE integrations
-			SET next_send_at = greatest(next_send_at, clock_timestamp()) + make_interval(secs => $2) WHERE id = $1
-			RETURNING extract(epoch FROM next_send_at - make_interval(secs => $2) - clock_timestamp())`,
-			integrationID, float64(n)/rate)
-	} else {
-		err = s.q(ctx).GetContext(ctx, &wait, `SELECT extract(epoch FROM greatest(next_send_at, clock_timestamp())
-			- clock_timestamp()) FROM integrations WHERE id = $1`, integrationID)
+		gap = 1 / rate
 	}
+	var slot struct {
+		Booked bool    `db:"booked"`
+		Wait   float64 `db:"wait"`
+	}
+	err := s.q(ctx).GetContext(ctx, &slot, `WITH booked AS (
+			UPDATE integrations SET next_send_at = greatest(next_send_at, clock_timestamp()) + make_interval(secs => $2)
+			WHERE id = $1 AND $2 > 0 AND next_send_at <= clock_timestamp() + make_interval(secs => $3)
+			RETURNING next_send_at - make_interval(secs => $2) AS at
+		)
+		SELECT EXISTS (SELECT 1 FROM booked) AS booked, extract(epoch FROM
+			coalesce((SELECT at FROM booked), greatest(next_send_at, clock_timestamp())) - clock_timestamp()) AS wait
+		FROM integrations WHERE id = $1`, integrationID, gap, seconds(within))
 	if err != nil {
 		return 0, wrap(err, "booking time to send")
 	}
-	return max(time.Duration(wait*float64(time.Second)), 0), nil
+	wait := max(time.Duration(slot.Wait*float64(time.Second)), 0)
+	if rate > 0 && !slot.Booked {
+		wait = max(wait, within+time.Millisecond)
+	}
+	return wait, nil
 }
 
 // Hold lets nothing more go out by an integration for a while, over all

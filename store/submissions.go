@@ -34,13 +34,16 @@ const retrySQL = `
 WITH changed AS (
 	INSERT INTO jobs AS j (id, user_id, campaign_id, kind, queue, payload, max_attempts, retry_of, settles,
 		exclusive, deadline, relay_at)
-	SELECT $1, user_id, campaign_id, kind, queue, payload, max_attempts, id, settles,
+	SELECT $1, user_id, campaign_id, kind, queue, CASE WHEN payload ? 'launchId'
+			THEN payload || jsonb_build_object('reopen', true, 'resendUnknown', $4::boolean) ELSE payload END,
+		max_attempts, id, settles,
 		exclusive, now() + (deadline - created_at), now() + ` + relayGrace + `
 	FROM jobs old
 	WHERE id = $2 AND user_id = $3 AND (status IN ('failed', 'canceled', 'expired') OR ` + launchedInPart + `)
 		AND (campaign_id IS NULL OR EXISTS (SELECT 1 FROM campaigns WHERE campaigns.id = old.campaign_id))
 		AND NOT EXISTS (SELECT 1 FROM jobs newer WHERE newer.campaign_id = old.campaign_id AND newer.kind = old.kind
-			AND newer.created_at > old.created_at AND newer.status = 'succeeded' AND old.settles <> '{}')
+			AND newer.created_at > old.created_at AND newer.status = 'succeeded' AND old.settles <> '{}'
+			AND newer.payload->>'launchId' IS NOT DISTINCT FROM old.payload->>'launchId')
 	RETURNING j AS job, 'job.queued' AS event, NULL AS action, NULL AS outcome, 0 AS spent,
 		'{}'::jsonb AS metadata, NULL::jsonb AS campaign
 ), copied AS (

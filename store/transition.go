@@ -43,12 +43,20 @@ const recordTransition = `
 		audience = coalesce(campaign->'audience', c.audience),
 		budget   = CASE WHEN campaign IS NULL THEN c.budget ELSE (campaign->>'budget')::numeric END,
 		intent   = coalesce(campaign->'intent', c.intent),
-		status   = coalesce(campaign->>'status', (job).settles->>(job).status, c.status),
-		launched_at = coalesce((campaign->>'launchedAt')::timestamptz, c.launched_at),
+		status   = coalesce(campaign->>'status', CASE WHEN sent THEN 'partially_launched' END,
+			(job).settles->>(job).status, c.status),
+		launched_at = coalesce((campaign->>'launchedAt')::timestamptz, CASE WHEN sent THEN now() END, c.launched_at),
 		updated_at = coalesce((campaign->>'updatedAt')::timestamptz, now())
-	FROM changed
+	FROM changed CROSS JOIN LATERAL (SELECT ` + endedHalfway + ` AS sent) AS launch
 	WHERE c.id = (job).campaign_id AND (campaign IS NOT NULL OR (job).settles ? (job).status)
 )`
+
+// endedHalfway is true of a launch that ends without a count of its own, by a
+// cancel, a deadline or the loss of its workers, after something may have gone
+// out.
+const endedHalfway = `(job).finished_at IS NOT NULL AND (job).payload ? 'launchId' AND EXISTS (
+		SELECT 1 FROM deliveries d WHERE d.launch_id = ((job).payload->>'launchId')::uuid
+			AND d.status IN ('sending', 'sent', 'unknown'))`
 
 // selectChanged returns the changed rows.
 var selectChanged = `
@@ -108,10 +116,9 @@ FROM claimed`
 var stepSQL = `
 WITH input AS (
 	SELECT * FROM jsonb_to_recordset($1) AS i(job_id uuid, token uuid, name text, output jsonb, progress jsonb,
-		settles jsonb, input_tokens bigint, output_tokens bigint, cost_usd numeric, model text)
+		input_tokens bigint, output_tokens bigint, cost_usd numeric, model text)
 ), ` + lockInput + `, changed AS (
-	UPDATE jobs j SET progress = i.progress, losses = 0, ` + addUsage + `, ` + bump + `,
-		settles = coalesce(i.settles, j.settles)
+	UPDATE jobs j SET progress = i.progress, losses = 0, ` + addUsage + `, ` + bump + `
 	FROM locked i
 	WHERE j.id = i.job_id AND j.lease_token = i.token
 		AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = i.job_id AND s.name = i.name)

@@ -37,7 +37,9 @@ func (r *rig) launchable(recipients ...string) fanfare.Campaign {
 	for _, recipient := range recipients {
 		r.db.Exec(`INSERT INTO recipients (list_id, channel, address) VALUES ($1, 'email', $2)`, list, recipient)
 	}
-	r.connect(fanfare.Email)
+	if _, err := r.db.IntegrationFor(r.t.Context(), r.db.User.ID, fanfare.Email); err != nil {
+		r.connect(fanfare.Email)
+	}
 	return campaign
 }
 
@@ -443,18 +445,10 @@ func TestRetriesTouchOnlyWhatIsLeft(t *testing.T) {
 	r.wantCampaign(campaign, fanfare.CampaignLaunched)
 }
 
-// retry does what the API does.
 func (r *rig) retry(job fanfare.Job, resendUnknown bool) fanfare.Job {
 	r.t.Helper()
 	again, err := r.db.Retry(r.t.Context(), r.db.User.ID, job.ID, resendUnknown)
 	if err != nil {
-		r.t.Fatal(err)
-	}
-	var payload jobs.LaunchCampaignPayload
-	if err := json.Unmarshal(again.Payload, &payload); err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := r.db.ReopenLaunch(r.t.Context(), r.db.User.ID, payload.LaunchID, resendUnknown); err != nil {
 		r.t.Fatal(err)
 	}
 	return again
@@ -551,4 +545,179 @@ func TestOneChannelsTroubleIsItsOwn(t *testing.T) {
 		t.Errorf("%d of %d (-want +got):\n%s", result.SuccessCount, result.TotalChannels, diff)
 	}
 	r.wantCampaign(campaign, fanfare.CampaignPartiallyLaunched)
+}
+
+// TestRatesHoldForAllWorkers, and no booked time is lost: at twenty a second,
+// forty messages of two launches take two seconds, whatever the lanes.
+func TestRatesHoldForAllWorkers(t *testing.T) {
+	r := newRig(t)
+	r.outlet.rate = 20
+	var times []time.Time
+	var mu sync.Mutex
+	r.outlet.before = func(context.Context, fanfare.Outgoing) error {
+		mu.Lock()
+		defer mu.Unlock()
+		times = append(times, time.Now())
+		return nil
+	}
+	var running []<-chan fanfare.JobStatus
+	for campaign := range 2 {
+		var recipients []string
+		for i := range 20 {
+			recipients = append(recipients, fmt.Sprintf("c%d-%d@x.example", campaign, i))
+		}
+		running = append(running, r.begin(r.launch(r.launchable(recipients...))))
+	}
+	for _, ended := range running {
+		if status := await.Value(t, "a launch ends", ended); status != fanfare.JobSucceeded {
+			t.Errorf("a launch is %s", status)
+		}
+	}
+	if len(times) != 40 {
+		t.Fatalf("%d messages were sent", len(times))
+	}
+	for i := range times[20:] {
+		if gap := times[i+20].Sub(times[i]); gap < 900*time.Millisecond {
+			t.Errorf("twenty messages went out in %s", gap)
+			break
+		}
+	}
+}
+
+// TestAReplacedIntegrationGoesOn: who changed a password deletes the integration
+// and connects it anew.
+func TestAReplacedIntegrationGoesOn(t *testing.T) {
+	r := newRig(t)
+	campaign := r.launchable("a@x.example", "b@x.example")
+	r.outlet.before = failing(fanfare.FateUnauthorized, "b@x.example")
+	first := r.launch(campaign)
+	r.handle(first)
+	r.db.Exec(`DELETE FROM integrations`)
+	r.connect(fanfare.Email)
+	r.outlet.before = nil
+	r.handle(r.retry(first, false))
+	r.wantLedger(map[string]string{"a@x.example": "sent", "b@x.example": "sent"})
+	r.outlet.wantTaken(t, map[string]int{"a@x.example": 1, "b@x.example": 1})
+	r.wantCampaign(campaign, fanfare.CampaignLaunched)
+}
+
+// TestNothingStaysInFlight when the job is over, however it ended: what was in
+// flight is unknown, and audited.
+func TestNothingStaysInFlight(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, r *rig, job fanfare.Job){
+		"canceled, and its worker was lost": func(t *testing.T, r *rig, job fanfare.Job) {
+			if _, err := r.db.Cancel(t.Context(), r.db.User.ID, job.ID); err != nil {
+				t.Fatal(err)
+			}
+			r.reap(job)
+			if n, err := r.db.SettleAbandoned(t.Context(), 10); n != 1 || err != nil {
+				t.Errorf("%d deliveries were settled, %v", n, err)
+			}
+		},
+		"its integration is gone": func(t *testing.T, r *rig, job fanfare.Job) {
+			r.db.Exec(`DELETE FROM integrations`)
+			r.reap(job)
+			rigOn(t, r.db).handle(job)
+		},
+		"its integration was replaced": func(t *testing.T, r *rig, job fanfare.Job) {
+			r.db.Exec(`DELETE FROM integrations`)
+			r.connect(fanfare.Email)
+			r.reap(job)
+			second := rigOn(t, r.db)
+			second.outlet.answer = fanfare.AnswerRepeat // of messages that it never saw
+			second.handle(job)
+		},
+		"its content became unfit": func(t *testing.T, r *rig, job fanfare.Job) {
+			r.db.Exec(`UPDATE campaigns SET content = '{}'`)
+			r.reap(job)
+			rigOn(t, r.db).handle(job)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			campaign := r.launchable("a@x.example")
+			entered, release := make(chan string, 1), make(chan struct{})
+			r.outlet.before = func(_ context.Context, m fanfare.Outgoing) error {
+				entered <- m.Recipient
+				<-release
+				return nil
+			}
+			job := r.launch(campaign)
+			ended := r.begin(job)
+			await.Value(t, "a message is in flight", entered)
+			end(t, r, job)
+			close(release)
+			await.Value(t, "the lost attempt ends", ended)
+			r.wantLedger(map[string]string{"a@x.example": "unknown"})
+			r.wantCampaign(campaign, fanfare.CampaignPartiallyLaunched)
+			if told := r.db.Query(`SELECT resource FROM audit_logs WHERE action = 'delivery.unknown'`); len(told) != 1 {
+				t.Errorf("the audit tells of %d unknown deliveries", len(told))
+			}
+			if left := r.db.Query(`SELECT id FROM jobs WHERE finished_at IS NULL`); len(left) != 0 {
+				t.Errorf("jobs that are not over: %q", left)
+			}
+		})
+	}
+}
+
+// reap lets a job's attempt be lost.
+func (r *rig) reap(job fanfare.Job) {
+	r.t.Helper()
+	r.db.Lost(job)
+	if _, err := r.db.Reap(r.t.Context(), 10); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestAProviderThatCantBeAskedIsAskedAgain before a delivery is called unknown.
+func TestAProviderThatCantBeAskedIsAskedAgain(t *testing.T) {
+	r := newRig(t)
+	r.outlet.after = func(fanfare.Outgoing) error { return errors.New("cut off") }
+	r.outlet.askErr = &fanfare.SendError{Fate: fanfare.FateHalted, Reason: "Away."}
+	campaign := r.launchable("a@x.example")
+	job := r.launch(campaign)
+	if status := r.handle(job); status != fanfare.JobRetrying {
+		t.Fatalf("the job is %s", status)
+	}
+	r.wantLedger(map[string]string{"a@x.example": "sending"})
+	r.outlet.after, r.outlet.askErr, r.outlet.answer = nil, nil, fanfare.AnswerTaken
+	r.due(job)
+	r.handle(job)
+	r.wantLedger(map[string]string{"a@x.example": "sent"})
+	r.outlet.wantTaken(t, map[string]int{"a@x.example": 1})
+	r.wantCampaign(campaign, fanfare.CampaignLaunched)
+}
+
+// TestAPauseBeyondTheDeadlineEndsALaunch with the provider's words.
+func TestAPauseBeyondTheDeadlineEndsALaunch(t *testing.T) {
+	r := newRig(t)
+	campaign := r.launchable("a@x.example")
+	r.outlet.before = func(context.Context, fanfare.Outgoing) error {
+		return &fanfare.SendError{Fate: fanfare.FateHalted, Reason: "Come back in a week.", RetryAfter: 7 * 24 * time.Hour}
+	}
+	job := r.launch(campaign)
+	if status := r.handle(job); status != fanfare.JobSucceeded {
+		t.Fatalf("the job is %s", status)
+	}
+	if why := r.db.Query(`SELECT error FROM deliveries WHERE status = 'failed'`); !slices.Equal(why, []string{"Come back in a week."}) {
+		t.Errorf("failed with %q", why)
+	}
+	r.wantCampaign(campaign, fanfare.CampaignFailed)
+}
+
+// TestALaterLaunchBlocksNoRetry of an earlier one.
+func TestALaterLaunchBlocksNoRetry(t *testing.T) {
+	r := newRig(t)
+	campaign := r.launchable("a@x.example", "b@x.example")
+	r.outlet.before = failing(fanfare.FateRefused, "b@x.example")
+	first := r.launch(campaign)
+	r.handle(first)
+	r.handle(r.launch(campaign, func(l *jobs.LaunchRequest) { l.DryRun = true }))
+	r.outlet.before = nil
+	second := r.retry(first, false)
+	r.handle(second)
+	r.outlet.wantTaken(t, map[string]int{"a@x.example": 1, "b@x.example": 1})
+	if _, err := r.db.Retry(t.Context(), r.db.User.ID, first.ID, false); fanfare.ErrorCode(err) != fanfare.CodeNotRetryable {
+		t.Errorf("a launch that a later job has finished is tried again: %v", err)
+	}
 }

@@ -8,16 +8,21 @@ import (
 	"fanfare"
 )
 
+// inFlight is how many messages an outlet takes at once.
+const inFlight = 32
+
 // outlet is a provider in a test's hand. It takes every message, unless the
 // test says otherwise, and counts what it took.
 type outlet struct {
 	broadcast bool
+	rate      float64
 	testErr   error
 	// before is called as a message arrives; its error is the answer, and then
 	// the message was not taken.
 	before func(ctx context.Context, m fanfare.Outgoing) error
 	after  func(m fanfare.Outgoing) error // likewise, once it was taken
 	answer fanfare.AnswerState            // to Ask
+	askErr error
 
 	mu    sync.Mutex
 	taken map[string]int // by recipient
@@ -59,14 +64,15 @@ func (o *outlet) Send(ctx context.Context, m fanfare.Outgoing) (string, error) {
 }
 
 func (o *outlet) Ask(_ context.Context, m fanfare.Outgoing) (fanfare.Answer, error) {
-	return fanfare.Answer{State: o.answer, ProviderID: "asked for " + m.Recipient}, nil
+	return fanfare.Answer{State: o.answer, ProviderID: "asked for " + m.Recipient}, o.askErr
 }
 
 func (o *outlet) Preview(_ context.Context, m fanfare.Outgoing) ([]fanfare.OutgoingRequest, error) {
 	return []fanfare.OutgoingRequest{{Method: "SEND", URL: "outlet://" + m.Recipient, Body: m.Content.Email.Subject}}, nil
 }
 
-func (o *outlet) Rate() float64 { return 0 }
+func (o *outlet) Parallel() int { return inFlight }
+func (o *outlet) Rate() float64 { return o.rate }
 func (o *outlet) Close() error  { return nil }
 
 // wantTaken fails the test unless each recipient got as many messages as said.

@@ -12,6 +12,9 @@ const (
 	longestReason = 200      // characters
 	longestRead   = 16 << 10 // bytes
 	removed       = "[removed]"
+	// shortestSecret: to take a letter or three out of a sentence leaves no
+	// sentence, and keeps nothing secret.
+	shortestSecret = 4 // bytes
 )
 
 // Redactor cleans what providers say before people read it. The zero value
@@ -26,7 +29,7 @@ func NewRedactor(secrets ...string) Redactor { return Redactor{}.And(secrets...)
 func (r Redactor) And(secrets ...string) Redactor {
 	all := slices.Clone(r.secrets)
 	for _, secret := range secrets {
-		if secret != "" {
+		if len(secret) >= shortestSecret {
 			all = append(all, secret, url.QueryEscape(secret), url.PathEscape(secret),
 				base64.StdEncoding.EncodeToString([]byte(secret)))
 		}

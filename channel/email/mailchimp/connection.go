@@ -33,6 +33,9 @@ type connection struct {
 // Provider implements fanfare.Connection.
 func (c *connection) Provider() fanfare.Provider { return c.provider }
 
+// Parallel implements fanfare.Connection.
+func (c *connection) Parallel() int { return 1 }
+
 // Rate implements fanfare.Connection.
 func (c *connection) Rate() float64 { return c.rate }
 

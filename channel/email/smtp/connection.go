@@ -64,6 +64,9 @@ func plainAnswer(a account) string {
 // Provider implements fanfare.Connection.
 func (c *connection) Provider() fanfare.Provider { return c.provider }
 
+// Parallel implements fanfare.Connection.
+func (c *connection) Parallel() int { return maxSessions }
+
 // Rate implements fanfare.Connection.
 func (c *connection) Rate() float64 { return c.rate }
 
@@ -114,11 +117,12 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 			return "", failed.sendError(c.clean)
 		}
 		answer, failed := s.hand(ctx, message)
-		c.pool.give(s)
+		broken := s.broken
+		c.pool.give(s) // and not looked at any more
 		switch {
 		case failed == nil:
 			return message.id + c.queueID(answer), nil
-		case !isNew && s.broken && failed.at == namingSender && ctx.Err() == nil:
+		case !isNew && broken && failed.at == namingSender && ctx.Err() == nil:
 			continue
 		default:
 			return "", failed.sendError(c.redactor(m))

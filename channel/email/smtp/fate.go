@@ -66,8 +66,8 @@ func (f *failure) fate() fanfare.Fate {
 	switch {
 	case f.at == ending && (!refused || refusal.Code < 400 || refusal.Code > 599):
 		return fanfare.FateUnknown
-	case errors.Is(f.err, errNoSignIn):
-		return fanfare.FateUnauthorized
+	case errors.Is(f.err, errNoSignIn), errors.Is(f.err, errNoTLS), isBlocked(f.err):
+		return fanfare.FateUnauthorized // no later attempt finds another host
 	case errors.Is(f.err, errNoUTF8):
 		return fanfare.FateRefused
 	case !refused && f.at <= signingIn:
@@ -121,9 +121,15 @@ func (f *failure) what() string {
 	}[f.at]
 }
 
+// isBlocked tells a host that may not be reached from here.
+func isBlocked(err error) bool {
+	_, blocked := errors.AsType[*egress.BlockedError](err)
+	return blocked
+}
+
 // sentence is for what the server did not say itself.
 func (f *failure) sentence() string {
-	_, blocked := errors.AsType[*egress.BlockedError](f.err)
+	blocked := isBlocked(f.err)
 	_, unknownHost := errors.AsType[*net.DNSError](f.err)
 	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](f.err)
 	switch {

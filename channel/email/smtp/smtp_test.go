@@ -291,7 +291,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{name: "verified", server: config, roots: roots, want: "sent"},
 		{name: "verified from the start", server: config, roots: roots, implicit: true, want: "sent"},
-		{name: "not offered", roots: roots, want: fanfare.FateHalted, wantInReason: "offers no TLS"},
+		{name: "not offered", roots: roots, want: fanfare.FateUnauthorized, wantInReason: "offers no TLS"},
 		{name: "not to be trusted", server: config, want: fanfare.FateHalted, wantInReason: "certificate"},
 		{name: "not to be trusted from the start", server: config, implicit: true, want: fanfare.FateHalted, wantInReason: "certificate"},
 		{name: "too old", server: old, roots: roots, want: fanfare.FateHalted, wantInReason: "TLS"},
@@ -373,7 +373,7 @@ func TestPrivateHostsAreRefused(t *testing.T) {
 		o.AllowPrivate, o.Dial = false, egress.NewDialer(false, nil).DialContext
 	})
 	err := c.Test(t.Context())
-	if fateOf(t, err) != fanfare.FateHalted || !strings.Contains(reasonOf(err), "private address") || s.connections() != 0 {
+	if fateOf(t, err) != fanfare.FateUnauthorized || !strings.Contains(reasonOf(err), "private address") || s.connections() != 0 {
 		t.Errorf("%v after %d connections", err, s.connections())
 	}
 }
