@@ -207,7 +207,7 @@ func (s *Store) Reserve(ctx context.Context, integrationID string, rate float64,
 	}
 	err := s.q(ctx).GetContext(ctx, &slot, `WITH booked AS (
 			UPDATE integrations SET next_send_at = greatest(next_send_at, clock_timestamp()) + make_interval(secs => $2)
-			WHERE id = $1 AND $2 > 0 AND next_send_at <= clock_timestamp() + make_interval(secs => $3)
+			WHERE id = $1 AND $2::float8 > 0 AND next_send_at <= clock_timestamp() + make_interval(secs => $3)
 			RETURNING next_send_at - make_interval(secs => $2) AS at
 		)
 		SELECT EXISTS (SELECT 1 FROM booked) AS booked, extract(epoch FROM
