@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 
 	"fanfare/internal/teststore"
@@ -12,7 +13,9 @@ const columnsOf = `(SELECT array_agg(concat_ws(' ', a.attname, pg_get_indexdef(i
 	ORDER BY k) FROM generate_series(1, i.indnkeyatts) k LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k-1])`
 
 // An index whose columns another one begins with costs at every write and finds
-// nothing that the other would not. One that refuses duplicates has that to do.
+// nothing that the other would not. One that refuses duplicates has that to do,
+// and one of some rows spares the way past the others: where they are few, that
+// is what it is for.
 func TestNoIndexIsAnothersPrefix(t *testing.T) {
 	db := teststore.New(t)
 	const indexes = `indexes AS (
@@ -21,15 +24,15 @@ func TestNoIndexIsAnothersPrefix(t *testing.T) {
 		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = 'public'::regnamespace
 	)`
 	const pairs = `SELECT a.name || ' of ' || b.name FROM indexes a JOIN indexes b ON a.indrelid = b.indrelid AND a.name <> b.name
-		WHERE NOT a.indisunique AND a.columns = b.columns[:cardinality(a.columns)] AND b.predicate IN ('', a.predicate)`
+		WHERE NOT a.indisunique AND a.columns = b.columns[:cardinality(a.columns)] AND a.predicate = b.predicate`
 	if found := db.Query(`WITH ` + indexes + pairs); len(found) > 0 {
 		t.Errorf("these indexes are prefixes: %v", found)
 	}
 	db.Exec(`CREATE INDEX too_short ON jobs (user_id)`) // so that the test is known to see one
-	db.Exec(`CREATE INDEX too_narrow ON jobs (campaign_id) WHERE finished_at IS NULL`)
-	db.Exec(`CREATE INDEX of_its_own ON jobs (user_id) WHERE finished_at IS NOT NULL AND retry_of IS NULL`)
-	if found := db.Query(`WITH ` + indexes + `SELECT DISTINCT split_part(pair, ' ', 1) FROM (` + pairs + `) p(pair) ORDER BY 1`); len(found) != 3 {
-		t.Errorf("of three indexes that are prefixes, these were seen: %v", found)
+	db.Exec(`CREATE INDEX too_narrow ON jobs (user_id) WHERE finished_at IS NULL`)
+	db.Exec(`CREATE INDEX of_its_own ON jobs (user_id) WHERE retry_of IS NOT NULL`)
+	if found := db.Query(`WITH ` + indexes + `SELECT DISTINCT split_part(pair, ' ', 1) FROM (` + pairs + `) p(pair) ORDER BY 1`); !slices.Equal(found, []string{"too_narrow", "too_short"}) {
+		t.Errorf("of two indexes that are prefixes, these were seen: %v", found)
 	}
 }
 
