@@ -92,7 +92,9 @@ CREATE TABLE deliveries (
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX deliveries_unsent ON deliveries (launch_id, channel, id) WHERE status = 'pending';
 CREATE INDEX deliveries_in_flight ON deliveries (launch_id, channel, id) WHERE status = 'sending';
+CREATE INDEX deliveries_unsettled ON deliveries (launch_id, id) WHERE status IN ('failed', 'unknown');
 CREATE INDEX deliveries_list ON deliveries (campaign_id, created_at, id);
+CREATE INDEX deliveries_list_by_launch ON deliveries (launch_id, created_at, id);
 CREATE INDEX deliveries_list_by_status ON deliveries (campaign_id, status, created_at, id);
 
 -- +goose Down

@@ -46,7 +46,9 @@ func (s *Store) Deliveries(ctx context.Context, userID, campaignID string, filte
 }
 
 // deliveriesWhere names only what is filtered by, so that each list has the
-// plan of an index that fits it.
+// plan of an index that fits it. None is for channels, since each index is
+// written three times for each message: those of other channels are passed by,
+// within the campaign or the launch.
 func deliveriesWhere(f fanfare.DeliveryFilter, args ...any) (string, []any) {
 	var conditions strings.Builder
 	add := func(condition, value string) {

@@ -117,11 +117,11 @@ func (s *Store) DeliveryCounts(ctx context.Context, launchID string) ([]fanfare.
 }
 
 // ProviderIDs returns the providers' ids of a launch's messages on a channel,
-// at most limit.
+// at most limit, in the order of their recipients.
 func (s *Store) ProviderIDs(ctx context.Context, launchID string, channel fanfare.Channel, limit int) ([]string, error) {
 	ids := []string{}
 	err := s.q(ctx).SelectContext(ctx, &ids, `SELECT provider_id FROM deliveries
-		WHERE launch_id = $1 AND channel = $2 AND provider_id IS NOT NULL LIMIT $3`, launchID, channel, limit)
+		WHERE launch_id = $1 AND channel = $2 AND provider_id IS NOT NULL ORDER BY recipient LIMIT $3`, launchID, channel, limit)
 	return ids, wrap(err, "reading providers' ids")
 }
 

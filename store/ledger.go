@@ -19,7 +19,8 @@ const auditUnknown = `audited AS (
 // turnSQL settles what was sending and begins the next, in one commit: while a
 // crash can happen, only what is really in flight is sending. A beginning whose
 // answer was lost on the way is answered again: "after" is always past what the
-// caller knows of.
+// caller knows of. (For EXISTS PostgreSQL may hash all suppressions that there
+// are.)
 var turnSQL = `
 WITH ` + held + `, input AS (
 	SELECT * FROM jsonb_to_recordset($3) AS i(id uuid, status text, provider_id text, error text)
@@ -30,8 +31,8 @@ WITH ` + held + `, input AS (
 	WHERE d.id = i.id AND d.status = 'sending'
 	RETURNING d.*
 ), ` + auditUnknown + `, picked AS (
-	SELECT d.id, EXISTS (SELECT 1 FROM suppressions s
-		WHERE s.user_id = d.user_id AND s.channel = d.channel AND s.address = d.recipient) AS unwanted
+	SELECT d.id, (SELECT s.address FROM suppressions s
+		WHERE s.user_id = d.user_id AND s.channel = d.channel AND s.address = d.recipient) IS NOT NULL AS unwanted
 	FROM held CROSS JOIN deliveries d
 	WHERE d.launch_id = $4 AND d.channel = $5 AND d.status = 'pending' AND d.id > $6
 	ORDER BY d.id LIMIT $7 FOR UPDATE OF d

@@ -28,6 +28,7 @@ func calls(s *store.Store) map[string]call {
 	all := map[string]call{}
 	for _, some := range []map[string]call{
 		callsOfJobs(s), callsOfAttempts(s), callsOfStreams(s), callsOfCampaigns(s), callsOfConversations(s), callsOfBrandKits(s), callsOfUsers(s), callsOfSchedules(s),
+		callsOfLaunches(s), callsOfTheLedger(s), callsOfRecipients(s), callsOfIntegrations(s), callsOfAudits(s),
 	} {
 		maps.Copy(all, some)
 	}
@@ -196,9 +197,6 @@ func callsOfUsers(s *store.Store) map[string]call {
 		"Replay":           func(ctx context.Context) error { return second(s.Replay(ctx, key)) },
 		"SaveResponse": func(ctx context.Context) error {
 			return s.SaveResponse(ctx, key, fanfare.StoredResponse{Status: 202, Body: json.RawMessage(`{}`)})
-		},
-		"Audit": func(ctx context.Context) error {
-			return s.Audit(ctx, fanfare.AuditRecord{Action: fanfare.ActionUserLogin})
 		},
 	}
 }

@@ -91,11 +91,11 @@ type settledRow struct {
 // seal takes records that are settled: every transaction that could write a
 // lower position is over, so nothing can come before them any more. It passes
 // by those that are sealed already: positions that were given anew made the
-// sealer start over.
+// sealer start over. (For EXISTS PostgreSQL may hash all of the chain.)
 func (s *Store) seal(ctx context.Context, head headRow, limit int) (sealed int, more bool, err error) {
 	var rows []settledRow
 	err = s.q(ctx).SelectContext(ctx, &rows, `SELECT `+auditColumns+`, a.position::text, a.created_at::text AS at,
-			EXISTS (SELECT 1 FROM audit_chain c WHERE c.audit_id = a.id AND c.created_at = a.created_at) AS sealed
+			(SELECT c.sequence FROM audit_chain c WHERE c.audit_id = a.id AND c.created_at = a.created_at) IS NOT NULL AS sealed
 		FROM audit_logs a WHERE (a.position, a.id, a.created_at) > ($1::xid8, $2::uuid, $3::timestamptz)
 			AND a.position < pg_snapshot_xmin(pg_current_snapshot())
 		ORDER BY a.position, a.id, a.created_at LIMIT $4`,

@@ -156,11 +156,11 @@ func (r linkRow) record() *fanfare.AuditEntry {
 func (v *verification) links(ctx context.Context, after int64) ([]linkRow, error) {
 	var rows []linkRow
 	err := v.store.q(ctx).SelectContext(ctx, &rows, `
-		WITH c AS MATERIALIZED (SELECT * FROM audit_chain WHERE sequence > $1 ORDER BY sequence LIMIT $2)
 		SELECT c.sequence, c.digest, c.hash, c.audit_id AS id, c.created_at, a.id IS NOT NULL AS there,
 			a.user_id, coalesce(a.action, '') AS action, a.resource, a.metadata, a.ip_address, a.user_agent,
 			coalesce(a.status, '') AS status
-		FROM c LEFT JOIN audit_logs a ON a.id = c.audit_id AND a.created_at = c.created_at
+		FROM (SELECT * FROM audit_chain WHERE sequence > $1 ORDER BY sequence LIMIT $2) c
+		LEFT JOIN audit_logs a ON a.id = c.audit_id AND a.created_at = c.created_at
 		ORDER BY c.sequence`, after, verifyBatch)
 	return rows, wrap(err, "reading the audit chain")
 }
@@ -177,9 +177,9 @@ type unsealedRow struct {
 const selectUnsealed = `
 	SELECT a.id, a.created_at, (a.position, a.id, a.created_at) <= (h.settled, h.settled_id, h.settled_at) AS passed,
 		abs(extract(epoch FROM now() - a.created_at)) <= $5 AS young
-	FROM audit_logs a LEFT JOIN audit_chain c ON c.audit_id = a.id AND c.created_at = a.created_at, audit_head h
+	FROM audit_logs a, audit_head h
 	WHERE (a.id, a.created_at) > ($1::uuid, $2::timestamptz) AND (a.id, a.created_at) <= ($3::uuid, $4::timestamptz)
-		AND c.sequence IS NULL`
+		AND NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.audit_id = a.id AND c.created_at = a.created_at)`
 
 // unsealed finds records that are in no link. One of the last minute that the
 // sealer has not come to is as it should be.
