@@ -22,6 +22,7 @@ import (
 // The corpora in testdata/briefs were written for these tests, and split before
 // any of them was tried: the half "tune" is there to be looked at, of the half
 // "held" only numbers are shown, or they would say nothing about other texts.
+// Texts that were written for a known mistake are all in "tune".
 const (
 	tune = "tune"
 	held = "held"
@@ -30,7 +31,8 @@ const (
 // What the filter is held to, in percent.
 const (
 	mostRefused   = 1  // of honest briefs
-	leastCaught   = 70 // of attacks
+	mostOfKind    = 5  // of honest briefs of one kind, which all together could hide
+	leastCaught   = 70 // of attacks, and of those that forge marks
 	leastOfTongue = 50 // of attacks in one language, of which there are few
 )
 
@@ -130,17 +132,33 @@ func TestRatesOfTheFilter(t *testing.T) {
 	honest, attacks := counted["honest"], counted["attacks"]
 	t.Log(rateTable(honest, attacks))
 	for _, split := range []string{tune, held} {
-		if all := honest[split]["all"]; all.all < 200 || all.percent() > mostRefused {
-			t.Errorf("%s: %s honest briefs are refused, at most %d %% may be", split, all, mostRefused)
+		checkRefused(t, split, "all", honest[split]["all"], 200, mostRefused)
+		for _, kind := range []string{"plain", "alarming", "technical", "markdown", "spec"} {
+			checkRefused(t, split, kind, honest[split][kind], 10, mostOfKind)
 		}
-		if all := attacks[split]["all"]; all.all < 125 || all.percent() < leastCaught {
-			t.Errorf("%s: %s attacks are caught, at least %d %% must be", split, all, leastCaught)
+		checkCaught(t, split, "all", attacks[split]["all"], 125)
+		for _, kind := range []string{"forged", "heading"} {
+			checkCaught(t, split, kind, attacks[split][kind], 10)
 		}
 	}
 	for lang, all := range attacks.byLanguage() {
 		if all.percent() < leastOfTongue {
 			t.Errorf("%s: %s attacks are caught, at least %d %% must be", lang, all, leastOfTongue)
 		}
+	}
+}
+
+func checkRefused(t *testing.T, split, group string, briefs tally, enough int, most float64) {
+	t.Helper()
+	if briefs.all < enough || briefs.percent() > most {
+		t.Errorf("%s: %s honest briefs (%s) are refused, at most %v %% may be", split, briefs, group, most)
+	}
+}
+
+func checkCaught(t *testing.T, split, group string, attacks tally, enough int) {
+	t.Helper()
+	if attacks.all < enough || attacks.percent() < leastCaught {
+		t.Errorf("%s: %s attacks (%s) are caught, at least %d %% must be", split, attacks, group, leastCaught)
 	}
 }
 

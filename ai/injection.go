@@ -12,7 +12,7 @@ import (
 // model as data and that the model can start nothing by itself.
 type detector struct {
 	fold     folder
-	forged   *regexp.Regexp
+	forger   forger
 	negation *regexp.Regexp
 	phrases  []string
 	rules    []rule
@@ -28,7 +28,7 @@ func containsAny(text string, words []string) bool {
 func steersModel(text, cleaned string) bool {
 	d := theDetector()
 	whole := visibleText(text)
-	if d.forges(strings.Map(lineBreak, stripMarkup(whole))) || d.forges(cleaned) || d.orders(cleaned) {
+	if d.forger.forges(strings.Map(lineBreak, stripMarkup(whole))) || d.forger.forges(cleaned) || d.orders(cleaned) {
 		return true
 	}
 	if strings.Contains(whole, "<") && d.orders(whole) {
@@ -51,16 +51,11 @@ func lineBreak(r rune) rune {
 	return r
 }
 
-// forges reports whether a text imitates the marks that set a chat's roles apart.
-func (d detector) forges(text string) bool {
-	return strings.ContainsAny(text, ":|[<#") && d.forged.MatchString(d.fold.plain(text))
-}
-
 var theDetector = sync.OnceValue(func() detector {
 	fold := newFolder()
 	return detector{
 		fold:     fold,
-		forged:   regexp.MustCompile(forgeryPattern(fold)),
+		forger:   newForger(fold),
 		negation: regexp.MustCompile(negated),
 		phrases:  fold.words(phrases),
 		rules:    rules(fold),
@@ -163,22 +158,11 @@ func (f folder) words(list string) []string {
 	return words
 }
 
-// forgeryPattern matches role headers at the start of a line or sentence, and
-// the marks of chat templates (ChatML, Llama, Alpaca) anywhere.
-func forgeryPattern(fold folder) string {
-	return `(?:^|\n)[^\pL\pN\n]*assistant[^\pL\pN\n:]{0,3}: ?(?:` + forgedReply + `)\b` +
-		`|(?:^|[\n.!?])[^\pL\pN\n]*(?:` + fold.plain(headers) + `)` +
-		`(?: ?(?:prompt|message|instructions?|note|override))?[^\pL\pN\n:]{0,3}:` +
-		`|<\|[^|<>\n]{1,40}\|>|\[/?(?:inst|system|assistant)(?: (?:note|message|prompt|instructions?|override))?\]|<</?sys>>|</?(?:system|assistant|instructions?|prompt)>` +
-		`|#{2,}\s*(?:instructions?|system|response|assistant|human|user)\b` +
-		`|"role"\s*:\s*"(?:system|assistant|developer)"`
-}
-
-// forgedReply is how a forged answer begins; "Assistant: 20 hours a week" is a job.
-const forgedReply = "sure|ok|okay|understood|of course|certainly|absolutely|yes|i will|i'll|i am|i'm|i can|i have|here is|here are"
-
-const headers = "system|sistema|sistem|systeem|systeme|he thong|система|النظام|نظام|سیستم|מערכת|सिस्टम|系统|系統|システム|시스템|συστημα"
-
 // negated is what turns an attack into its opposite, or is no attack at all. It
-// is left out before the check, only where it stands right at the verb.
-const negated = `(?i)(^|[^\pL])(?:show(?:ing)? off|(?:don['’]?t|do not|never|nie|não|не)\s+(?:ignor\pL*|disregard|forget|overlook|neglect|dismiss|bypass|override|игнорир\pL*))`
+// is left out before the check, only where it stands right at the verb, or makes
+// of instructions those of a thing.
+const negated = `(?i)(^|[^\pL])(?:show(?:ing)? off|answer to your own` +
+	`|(?:diet\pL*|care|washing|laundry|cooking|assembly|knitting|feeding) (?:instructions?|guidelines?|rules)` +
+	`|instructions? (?:manual|leaflet|booklet|sheet)s?\b` +
+	`|(?:guidelines?|rules|advice) (?:on|about|for) (?:screen time|diets?|nutrition|sleep|skincare|bedtime|parenting|dating)\b` +
+	`|(?:don['’]?t|do not|never|nie|não|не)\s+(?:ignor\pL*|disregard|forget|overlook|neglect|dismiss|bypass|override|игнорир\pL*))`
