@@ -13,9 +13,10 @@ import (
 type forger struct {
 	fold     folder
 	template *regexp.Regexp
-	mark     *regexp.Regexp // one of its groups matches where the system is meant to speak
-	orders   []string       // at any place behind a mark
-	verbs    []string       // right behind a mark of the system
+	mark     *regexp.Regexp // one of its groups matches where the system is meant to speak, the first in a line of its own
+	label    *regexp.Regexp
+	orders   []string // at any place behind a mark
+	verbs    []string // right behind a mark of the system
 }
 
 func newForger(fold folder) forger {
@@ -23,6 +24,7 @@ func newForger(fold folder) forger {
 		fold:     fold,
 		template: regexp.MustCompile(templatePattern(fold)),
 		mark:     regexp.MustCompile(markPattern(fold)),
+		label:    regexp.MustCompile(`\pL[^\pL\pN\n:]{0,3}:(?:[^/]|$)`),
 		orders:   fold.words(ordersToModel),
 		verbs:    fold.words(verbsToModel),
 	}
@@ -37,9 +39,10 @@ func (f forger) forges(text string) bool {
 	if f.template.MatchString(text) {
 		return true
 	}
+	alone := len(f.label.FindAllStringIndex(text, 2)) == 1 // a specification has more than one line
 	for _, at := range f.mark.FindAllStringSubmatchIndex(text, -1) {
 		bySystem := slices.Max(at[2:]) >= 0
-		if f.commands(f.fold.compact(firstRunes(text[at[1]:], sectionMax)), bySystem) {
+		if alone && at[2] >= 0 || f.commands(f.fold.compact(firstRunes(text[at[1]:], sectionMax)), bySystem) {
 			return true
 		}
 	}
