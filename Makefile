@@ -25,6 +25,11 @@ test: ## Run all tests, with the race detector, on private servers
 test-peers: ## Test against servers that others wrote; needs node, npm and the network
 	go test -tags peers -run '^TestPeer' -count 1 $(ARGS) ./ai ./api ./channel/...
 
+.PHONY: fuzz
+fuzz: ## Throw random input at every decoder and the whole API, FUZZTIME=30s each
+	@scripts/install-deps test
+	@scripts/fuzz $(ARGS)
+
 test-browser: ## Follow a job with a real browser's EventSource, through a lost connection
 	@scripts/install-deps browser
 	go test -tags browser -run Browser $(ARGS) ./e2e

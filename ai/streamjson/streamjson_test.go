@@ -257,3 +257,23 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+// FuzzUnquoter: where the inside of a string was cut does not matter, and where
+// it is valid the pieces add up to its value.
+func FuzzUnquoter(f *testing.F) {
+	for _, seed := range []string{`a\b\"\u00e9`, `\ud83c\udf89`, `\ud83c\ud83c\udf89\udf89`, `\ud83cx`, "\xf0\x9f", `a\qb`, `\u12g4`, `\`} {
+		f.Add([]byte(seed), uint8(2))
+	}
+	f.Fuzz(func(t *testing.T, inside []byte, cut uint8) {
+		at := min(int(cut), len(inside))
+		var whole, parts Unquoter
+		want := whole.Text(inside) + whole.Text([]byte("|"))
+		if got := parts.Text(inside[:at]) + parts.Text(inside[at:]) + parts.Text([]byte("|")); got != want {
+			t.Errorf("%q cut at %d is %q, want %q", inside, at, got, want)
+		}
+		var value string
+		if json.Unmarshal([]byte(`"`+string(inside)+`"`), &value) == nil && value+"|" != want {
+			t.Errorf("%q is %q, want %q", inside, want, value+"|")
+		}
+	})
+}
