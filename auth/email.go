@@ -20,13 +20,19 @@ func (Accounts) NormalizeEmail(address string) (string, error) {
 	}
 	local = norm.NFC.String(local)
 	domain, err := idna.Lookup.ToASCII(domain)
-	if err != nil || !strings.Contains(domain, ".") {
+	if err != nil || !isDomain(domain) {
 		return "", bad
 	}
 	if !fanfare.EmailFits(local, domain) {
 		return "", fanfare.Invalid("email", "must have at most 254 characters, 64 of them before the @")
 	}
 	return local + "@" + domain, nil
+}
+
+// isDomain wants two labels at least, none of them empty: idna makes an empty
+// one of an "xn--" that encodes nothing.
+func isDomain(domain string) bool {
+	return strings.Contains(domain, ".") && !strings.HasPrefix(domain, ".") && !strings.Contains(domain, "..")
 }
 
 // RateLimitKey folds the addresses that reach one mailbox into one, as far as
