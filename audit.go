@@ -97,6 +97,12 @@ type AuditEntry struct {
 	CreatedAt time.Time       `json:"createdAt"`
 }
 
+// Whose audit records are listed, in place of a user's id.
+const (
+	AuditsOfAny  = "any"  // everybody's, and those of nobody
+	AuditsOfNone = "none" // of nobody known, such as a login with an unknown address
+)
+
 // AuditFilter narrows a list of audit records; what is empty does not.
 type AuditFilter struct {
 	Action   string

@@ -22,11 +22,11 @@ type listAuditsInput struct {
 	Status   string `query:"status" enum:"success,failure"`
 	From     string `query:"from" maxLength:"100" doc:"RFC 3339; records of this instant and later"`
 	To       string `query:"to" maxLength:"100" doc:"RFC 3339; records of this instant and earlier"`
-	UserID   string `query:"userId" maxLength:"100" doc:"Whose, for admins; for everyone else, their own id"`
+	UserID   string `query:"userId" maxLength:"100" doc:"For admins: whose; any for everybody's, those of nobody included; none for those of nobody, such as refused logins with an unknown address. For everyone else, their own id"`
 }
 
 // listAudits shows people what was done in their name, and admins what was done
-// in anybody's.
+// in anybody's, or in nobody's.
 func (s *Server) listAudits(ctx context.Context, in *listAuditsInput) (*listOutput[fanfare.AuditEntry], error) {
 	page, err := in.page()
 	if err != nil {
@@ -57,8 +57,8 @@ func (in *listAuditsInput) whose(asks fanfare.User) (string, error) {
 	switch {
 	case id == "" || id == asks.ID:
 		return asks.ID, nil
-	case !isID(id):
-		return "", fanfare.Invalid("userId", "must be a UUID")
+	case id != fanfare.AuditsOfAny && id != fanfare.AuditsOfNone && !isID(id):
+		return "", fanfare.Invalid("userId", "must be a UUID, any or none")
 	case asks.Role != fanfare.RoleAdmin:
 		return "", fanfare.Errorf(fanfare.CodeForbidden, "Only an admin may read other people's audit records. Leave userId out to read your own.")
 	}

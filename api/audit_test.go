@@ -58,9 +58,10 @@ func TestAuditRecordsAreListed(t *testing.T) {
 		{ada.UserID, "user.login", "", "failure"}, {ada.UserID, "user.login", "", "success"},
 		{ada.UserID, "brand.create", "kit", "success"}, {ada.UserID, "brand.update", "kit", "success"},
 		{bob.UserID, "brand.delete", "kit", "failure"}, {admin.UserID, "user.login", "", "success"},
+		{"", "user.login", "", "failure"}, {"", "audit.drop", "2021-01", "success"},
 	} {
 		a.Exec(t, `INSERT INTO audit_logs (id, user_id, action, resource, status, created_at)
-			VALUES (('01a20000-0000-7000-8000-00000000000' || $5::text)::uuid, $1, $2, nullif($3, ''), $4, '2026-03-01T00:00:00Z'::timestamptz + make_interval(days => $5::int))`,
+			VALUES (('01a20000-0000-7000-8000-00000000000' || $5::text)::uuid, nullif($1, '')::uuid, $2, nullif($3, ''), $4, '2026-03-01T00:00:00Z'::timestamptz + make_interval(days => $5::int))`,
 			r[0], r[1], r[2], r[3], n)
 	}
 	id := func(n string) string { return "01a20000-0000-7000-8000-00000000000" + n }
@@ -91,7 +92,13 @@ func TestAuditRecordsAreListed(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", query, diff)
 		}
 	}
-	for query, want := range map[string]string{"": "5", "userId=" + bob.UserID: "4", "userId=" + ada.UserID + "&limit=3": "3210", "userId=" + id("9"): ""} {
+	for query, want := range map[string]string{
+		"": "5", "userId=" + bob.UserID: "4", "userId=" + ada.UserID + "&limit=3": "3210", "userId=" + id("9"): "",
+		"userId=any": "76543210", "userId=ANY&limit=3": "76543210", "userId=any&action=user.login": "6510", "userId=any&status=failure&limit=1": "640",
+		"userId=any&resource=kit": "432", "userId=any&action=user.login&status=failure": "60", "userId=any&to=2026-03-02T00:00:00Z": "10",
+		"userId=none": "76", "userId=none&limit=1": "76", "userId=none&action=audit.drop": "7", "userId=none&status=failure": "6",
+		"userId=none&resource=kit": "", "userId=none&from=2026-03-08T00:00:00Z": "7",
+	} {
 		var ids []string
 		for _, n := range want {
 			ids = append(ids, id(string(n)))
@@ -102,8 +109,11 @@ func TestAuditRecordsAreListed(t *testing.T) {
 	}
 	ada.Do(t, "GET /api/audit?userId="+bob.UserID, nil).WantError(t, http.StatusForbidden, "forbidden")
 	ada.Do(t, "GET /api/audit?userId="+id("9"), nil).WantError(t, http.StatusForbidden, "forbidden")
+	for _, query := range []string{"userId=any", "userId=none", "userId=Any&action=user.login"} {
+		ada.Do(t, "GET /api/audit?"+query, nil).WantError(t, http.StatusForbidden, "forbidden")
+	}
 	for _, query := range []string{
-		"limit=0", "limit=101", "limit=x", "cursor=x", "status=ok", "action=brand", "action=x.y", "from=yesterday", "from=2026-03-01", "to=2026-03-01T00:00:00+01:00",
+		"userId=all", "limit=0", "limit=101", "limit=x", "cursor=x", "status=ok", "action=brand", "action=x.y", "from=yesterday", "from=2026-03-01", "to=2026-03-01T00:00:00+01:00",
 		"from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", "from=0000-01-01T00:00:00Z", "userId=1", "userId=" + url.QueryEscape("{"+bob.UserID+"}"), "resource=" + strings.Repeat("x", 201),
 	} {
 		admin.Do(t, "GET /api/audit?"+query, nil).WantError(t, http.StatusBadRequest, "invalid_request")

@@ -52,7 +52,8 @@ func (r auditRow) entry() fanfare.AuditEntry {
 	}
 }
 
-// Audits lists a user's audit records.
+// Audits lists a user's audit records; userID may be one of fanfare.AuditsOfAny
+// and fanfare.AuditsOfNone too.
 func (s *Store) Audits(ctx context.Context, userID string, filter fanfare.AuditFilter, page fanfare.Page) ([]fanfare.AuditEntry, error) {
 	query, args := auditsQuery(userID, filter, page)
 	var rows []auditRow
@@ -69,7 +70,8 @@ func (s *Store) Audits(ctx context.Context, userID string, filter fanfare.AuditF
 // auditsQuery names a status itself and not as an argument, so that the index
 // of what was refused serves whatever the plan.
 func auditsQuery(userID string, f fanfare.AuditFilter, page fanfare.Page) (string, []any) {
-	conditions, args := []string{"a.user_id = $1"}, []any{userID}
+	var conditions []string
+	var args []any
 	add := func(when bool, condition string, values ...any) {
 		if !when {
 			return
@@ -80,6 +82,17 @@ func auditsQuery(userID string, f fanfare.AuditFilter, page fanfare.Page) (strin
 		}
 		conditions = append(conditions, condition)
 	}
+	order := "a.created_at DESC, a.id DESC"
+	switch userID {
+	case fanfare.AuditsOfAny:
+		conditions = append(conditions, "true")
+	case fanfare.AuditsOfNone:
+		// To the planner IS NULL is no equality: it would not see that the
+		// user's index has these records in order unless user_id is part of it.
+		conditions, order = append(conditions, "a.user_id IS NULL"), "a.user_id DESC, "+order
+	default:
+		add(true, "a.user_id = ?", userID)
+	}
 	add(f.Action != "", "a.action = ?", f.Action)
 	add(f.Resource != "", "a.resource = ?", f.Resource)
 	add(f.Status == fanfare.AuditSuccess, "a.status = 'success'")
@@ -89,6 +102,6 @@ func auditsQuery(userID string, f fanfare.AuditFilter, page fanfare.Page) (strin
 	createdAt, id := before(page)
 	add(page.Before != nil, "(a.created_at, a.id) < (?::timestamptz, ?::uuid)", createdAt, id)
 	args = append(args, page.Limit)
-	return fmt.Sprintf(`SELECT %s FROM audit_logs a WHERE %s ORDER BY a.created_at DESC, a.id DESC LIMIT $%d`,
-		auditColumns, strings.Join(conditions, " AND "), len(args)), args
+	return fmt.Sprintf(`SELECT %s FROM audit_logs a WHERE %s ORDER BY %s LIMIT $%d`,
+		auditColumns, strings.Join(conditions, " AND "), order, len(args)), args
 }

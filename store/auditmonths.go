@@ -118,9 +118,9 @@ func (s *Store) sealedRecords(ctx context.Context, start, end time.Time) (int64,
 		}
 		err := s.q(ctx).GetContext(ctx, &part, `WITH part AS (
 				SELECT id, created_at FROM audit_logs
-				WHERE created_at >= $1 AND created_at < $2 AND (id, created_at) > ($3::uuid, $4::timestamptz)
-				ORDER BY id, created_at LIMIT $5
-			), keys AS (SELECT id, created_at FROM part ORDER BY id DESC, created_at DESC LIMIT 1)
+				WHERE created_at >= $1 AND created_at < $2 AND (created_at, id) > ($4::timestamptz, $3::uuid)
+				ORDER BY created_at, id LIMIT $5
+			), keys AS (SELECT id, created_at FROM part ORDER BY created_at DESC, id DESC LIMIT 1)
 			SELECT count(*) AS records, count(c.sequence) AS sealed,
 				coalesce((SELECT id::text FROM keys), '') AS id, coalesce((SELECT created_at::text FROM keys), '') AS at
 			FROM part p LEFT JOIN audit_chain c ON c.audit_id = p.id AND c.created_at = p.created_at`,

@@ -178,7 +178,7 @@ const selectUnsealed = `
 	SELECT a.id, a.created_at, (a.position, a.id, a.created_at) <= (h.settled, h.settled_id, h.settled_at) AS passed,
 		abs(extract(epoch FROM now() - a.created_at)) <= $5 AS young
 	FROM audit_logs a, audit_head h
-	WHERE (a.id, a.created_at) > ($1::uuid, $2::timestamptz) AND (a.id, a.created_at) <= ($3::uuid, $4::timestamptz)
+	WHERE (a.created_at, a.id) > ($2::timestamptz, $1::uuid) AND (a.created_at, a.id) <= ($4::timestamptz, $3::uuid)
 		AND NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.audit_id = a.id AND c.created_at = a.created_at)`
 
 // unsealed finds records that are in no link. One of the last minute that the
@@ -233,9 +233,9 @@ func (s *Store) eachPart(ctx context.Context, do func(from, to recordKey) error)
 	for {
 		var to recordKey
 		err := s.q(ctx).GetContext(ctx, &to, `SELECT id, created_at::text AS at FROM (
-				SELECT id, created_at FROM audit_logs WHERE (id, created_at) > ($1::uuid, $2::timestamptz)
-				ORDER BY id, created_at LIMIT $3
-			) part ORDER BY id DESC, created_at DESC LIMIT 1`, from.ID, from.At, verifyBatch)
+				SELECT id, created_at FROM audit_logs WHERE (created_at, id) > ($2::timestamptz, $1::uuid)
+				ORDER BY created_at, id LIMIT $3
+			) part ORDER BY part.created_at DESC, id DESC LIMIT 1`, from.ID, from.At, verifyBatch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
