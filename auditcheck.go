@@ -14,12 +14,14 @@ const AuditPatience = time.Minute
 // the record that it seals.
 type AuditCheck struct {
 	Previous AuditLink
-	// Dropped reports whether the records of a month were dropped, and their
-	// links need no record any more.
-	Dropped func(time.Time) bool
+	// DroppedUntil is the end of the last month that was dropped; zero if none
+	// was. The few links of its records that stand behind a later one are there
+	// still, and need no record any more.
+	DroppedUntil time.Time
 
 	Records     int64     // sealed and sound, with their record
 	First, Last time.Time // of those
+	newest      time.Time // of all links so far
 	broken      *AuditBreak
 }
 
@@ -53,7 +55,18 @@ func (c *AuditCheck) Add(link AuditLink, entry *AuditEntry) bool {
 		c.count(entry)
 	}
 	c.Previous = link
+	if link.CreatedAt.After(c.newest) {
+		c.newest = link.CreatedAt
+	}
 	return true
+}
+
+// dropped reports whether a link's record went with its month. Dropping a month
+// takes all links before the first one of a later record, so only those that
+// are out of order can be left.
+func (c *AuditCheck) dropped(link AuditLink) bool {
+	return link.CreatedAt.Before(c.DroppedUntil) && !link.CreatedAt.Before(c.DroppedUntil.Add(-AuditPatience)) &&
+		!c.newest.Before(c.DroppedUntil)
 }
 
 func (c *AuditCheck) found(from, to int64, reason string) {
@@ -98,7 +111,7 @@ func (c *AuditCheck) reason(link AuditLink, entry *AuditEntry) string {
 	switch {
 	case link.hash(c.Previous.Hash) != link.Hash:
 		return "The seal of the " + link.record() + ", or the one before it, was changed"
-	case entry == nil && !c.Dropped(link.CreatedAt):
+	case entry == nil && !c.dropped(link):
 		return "The " + link.record() + " is missing: it was deleted, or its id or time was changed"
 	case entry != nil && entry.Digest() != link.Digest:
 		return "The " + link.record() + " was changed after it was sealed"
@@ -118,8 +131,9 @@ func AuditTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.
 type AuditReport struct {
 	Records     int64 // sealed and sound
 	First, Last time.Time
-	Dropped     int   // months that had their time
-	Waiting     int64 // records of the last minute, not sealed yet
+	Dropped     int       // months that had their time
+	LastDropped time.Time // the first instant of the last of them
+	Waiting     int64     // records of the last minute, not sealed yet
 	Head        AuditLink
 	// Problems are sentences, the first broken range first; none if all is well.
 	Problems []string

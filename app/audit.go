@@ -49,7 +49,8 @@ func soundness(r fanfare.AuditReport) string {
 			r.Records, r.First.UTC().Format("2006-01"), r.Last.UTC().Format("2006-01"), r.Head.Hash, r.Head.Sequence)
 	}
 	if r.Dropped > 0 {
-		fmt.Fprintf(&b, "The records of %d months were dropped after their time; their seals fit.\n", r.Dropped)
+		fmt.Fprintf(&b, "The records of %d months, the last one %s, were dropped after their time; their seals fit.\n",
+			r.Dropped, r.LastDropped.UTC().Format("2006-01"))
 	}
 	if r.Waiting > 0 {
 		fmt.Fprintf(&b, "%d records of the last minute wait for their seal.\n", r.Waiting)

@@ -104,15 +104,62 @@ func TestMonthsAreDroppedWithTheirSealKept(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	for do, want := range map[string]string{
-		`DELETE FROM audit_logs WHERE resource = '0'`:                                       "is missing",
-		`DELETE FROM audit_chain WHERE sequence = 10`:                                       "The seals before",
-		`DELETE FROM audit_dropped_months WHERE month = '2021-02-01'`:                       "the dropped month 2021-03 does not stand",
-		`UPDATE audit_dropped_months SET last_sequence = 10 WHERE month = '2021-03-01'`:     "The seal of the record",
-		`UPDATE audit_dropped_months SET last_hash = sha256('') WHERE month = '2021-01-01'`: "the dropped month 2021-02 does not stand",
-		`INSERT INTO audit_logs (action, created_at) VALUES ('forged', '2021-02-02')`:       "waits for its seal",
+		`DELETE FROM audit_logs WHERE resource = '0'`:                                          "is missing",
+		`DELETE FROM audit_chain WHERE sequence = 10`:                                          "The seals before",
+		`DELETE FROM audit_dropped_months WHERE month = '2021-02-01'`:                          "the dropped month 2021-03 does not stand",
+		`UPDATE audit_dropped_months SET last_sequence = 10 WHERE month = '2021-03-01'`:        "is not the one that the chain has there",
+		`UPDATE audit_dropped_months SET last_hash = sha256('') WHERE month = '2021-01-01'`:    "the dropped month 2021-01 has no audit record",
+		`DELETE FROM audit_logs WHERE action = 'audit.drop' AND resource = '2021-01'`:          "the dropped month 2021-01 has no audit record",
+		`UPDATE audit_dropped_months SET records = 5 WHERE month = '2021-03-01'`:               "the dropped month 2021-03 has no audit record",
+		`UPDATE audit_dropped_months SET dropped_at = '2021-03-09' WHERE month = '2021-03-01'`: "is older than the month's end",
+		`INSERT INTO audit_logs (action, created_at) VALUES ('forged', '2021-02-02')`:          "waits for its seal",
 	} {
 		report, err := db.VerifyAfter(t.Context(), do)
 		if err != nil || len(report.Problems) == 0 || !strings.Contains(report.Problems[0], want) {
+			t.Errorf("after %s: %q, %v", do, report.Problems, err)
+		}
+	}
+}
+
+// TestRecordsOfDroppingAreDroppedInTheirTime: the seal of the month that they
+// went with vouches for those before it, and for nothing behind it.
+func TestRecordsOfDroppingAreDroppedInTheirTime(t *testing.T) {
+	db := teststore.New(t)
+	for n := range 4 { // each month was dropped on the tenth of the next one
+		start := time.Date(2021, time.Month(1+n), 1, 0, 0, 0, 0, time.UTC)
+		for day := range 2 {
+			db.Exec(`INSERT INTO audit_logs (action, created_at) VALUES ('test', $1)`, start.AddDate(0, 0, 14+day))
+		}
+		seal(t, db)
+		drop(t, db, time.Hour)
+		tenth := start.AddDate(0, 1, 9)
+		db.Exec(`UPDATE audit_logs SET created_at = $1 WHERE action = 'audit.drop' AND resource = $2`, tenth, start.Format("2006-01"))
+		db.Exec(`UPDATE audit_dropped_months SET dropped_at = $1 WHERE month = $2`, tenth, start)
+		seal(t, db)
+		if report := sound(t, db); report.Dropped != n+1 || !report.LastDropped.Equal(start) {
+			t.Errorf("%+v", report)
+		}
+	}
+	if left := db.Query(`SELECT resource FROM audit_logs WHERE action = 'audit.drop'`); !cmp.Equal(left, []string{"2021-04"}) {
+		t.Fatalf("the records of dropping are those of %v", left)
+	}
+	for n := range 3 {
+		audit(t, t.Context(), db, fmt.Sprint(n))
+	}
+	seal(t, db)
+	forge := `INSERT INTO audit_dropped_months SELECT '%s', 0, h.last_sequence + 1, c.sequence, h.last_hash, c.hash, '%s'
+		FROM audit_dropped_months h, audit_chain c WHERE h.month = '2021-04-01' AND c.sequence = (SELECT max(sequence) - 1 FROM audit_chain);
+		DELETE FROM audit_logs USING audit_chain c WHERE audit_id = audit_logs.id AND sequence < (SELECT max(sequence) FROM audit_chain);
+		DELETE FROM audit_chain WHERE sequence < (SELECT max(sequence) FROM audit_chain)`
+	for do, want := range map[string]string{
+		fmt.Sprintf(forge, "2020-12-01", "2021-02-10"):                                    "2020-12 has no audit record",
+		fmt.Sprintf(forge, "2021-05-01", "2021-06-10"):                                    "2021-05 has no audit record",
+		fmt.Sprintf(forge, "2021-05-01", "2021-04-10"):                                    "is older than the month's end",
+		`UPDATE audit_dropped_months SET month = '2020-12-01' WHERE month = '2021-04-01'`: "2021-03 has no audit record",
+		`DELETE FROM audit_logs WHERE action = 'audit.drop'`:                              "2021-04 has no audit record",
+	} {
+		report, err := db.VerifyAfter(t.Context(), do)
+		if err != nil || !strings.Contains(strings.Join(report.Problems, " "), want) {
 			t.Errorf("after %s: %q, %v", do, report.Problems, err)
 		}
 	}

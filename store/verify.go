@@ -27,17 +27,16 @@ func (s *Store) VerifyAudit(ctx context.Context, noted *fanfare.AuditHash) (fanf
 }
 
 func (s *Store) verify(ctx context.Context, noted *fanfare.AuditHash) (fanfare.AuditReport, error) {
-	v := &verification{store: s, noted: noted, dropped: map[string]bool{}}
+	v := &verification{store: s, noted: noted}
 	err := v.run(ctx)
 	return v.report, err
 }
 
 type verification struct {
-	store   *Store
-	report  fanfare.AuditReport
-	dropped map[string]bool // by month, such as 2026-01
-	noted   *fanfare.AuditHash
-	met     bool // the noted head
+	store  *Store
+	report fanfare.AuditReport
+	noted  *fanfare.AuditHash
+	met    bool // the noted head
 }
 
 func (v *verification) run(ctx context.Context) error {
@@ -48,13 +47,10 @@ func (v *verification) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	head, err := v.store.AuditHead(ctx)
-	if fanfare.ErrorCode(err) == fanfare.CodeNotFound {
-		v.problem("The head of the chain is missing.")
-	} else if err != nil {
+	head, err := v.head(ctx)
+	if err != nil {
 		return err
 	}
-	v.report.Head = head
 	v.meet(base.Hash)
 	if err := v.chain(ctx, base, head); err != nil {
 		return err
@@ -68,6 +64,20 @@ func (v *verification) run(ctx context.Context) error {
 	return nil
 }
 
+func (v *verification) head(ctx context.Context) (fanfare.AuditLink, error) {
+	head, err := v.store.auditHead(ctx)
+	switch {
+	case fanfare.ErrorCode(err) == fanfare.CodeNotFound:
+		v.problem("The head of the chain is missing.")
+	case err != nil:
+		return fanfare.AuditLink{}, err
+	case head.Sequence == 0 && head.Settled != "0":
+		v.problem("The head of the chain says that records were looked at and that none is sealed: it was set back.")
+	}
+	v.report.Head = head.link()
+	return v.report.Head, nil
+}
+
 func (v *verification) problem(sentence string) {
 	v.report.Problems = append(v.report.Problems, sentence)
 }
@@ -76,40 +86,11 @@ func (v *verification) meet(hash fanfare.AuditHash) {
 	v.met = v.met || v.noted != nil && hash == *v.noted
 }
 
-type droppedRow struct {
-	Month        time.Time `db:"month"`
-	First        int64     `db:"first_sequence"`
-	Last         int64     `db:"last_sequence"`
-	PreviousHash []byte    `db:"previous_hash"`
-	LastHash     []byte    `db:"last_hash"`
-}
-
-// months reads the seals of dropped months and returns the link that the rest
-// of the chain stands behind.
-func (v *verification) months(ctx context.Context) (fanfare.AuditLink, error) {
-	var base fanfare.AuditLink
-	var rows []droppedRow
-	err := v.store.q(ctx).SelectContext(ctx, &rows, `SELECT month, first_sequence, last_sequence, previous_hash, last_hash
-		FROM audit_dropped_months ORDER BY last_sequence, first_sequence`) // as they were dropped
-	if err != nil {
-		return base, wrap(err, "reading the seals of dropped months")
-	}
-	for _, row := range rows {
-		v.dropped[month(row.Month)] = true
-		v.meet(hashOf(row.PreviousHash))
-		if row.First != base.Sequence+1 || hashOf(row.PreviousHash) != base.Hash {
-			v.problem(fmt.Sprintf("The seal of the dropped month %s does not stand behind the one before it.", month(row.Month)))
-		}
-		base = fanfare.AuditLink{Sequence: row.Last, Hash: hashOf(row.LastHash)}
-	}
-	v.report.Dropped = len(rows)
-	return base, nil
-}
-
-func month(t time.Time) string { return t.UTC().Format("2006-01") }
-
 func (v *verification) chain(ctx context.Context, base, head fanfare.AuditLink) error {
-	check := fanfare.AuditCheck{Previous: base, Dropped: func(t time.Time) bool { return v.dropped[month(t)] }}
+	check := fanfare.AuditCheck{Previous: base}
+	if v.report.Dropped > 0 {
+		check.DroppedUntil = v.report.LastDropped.AddDate(0, 1, 0)
+	}
 	for more := true; more; {
 		rows, err := v.links(ctx, check.Previous.Sequence)
 		if err != nil {

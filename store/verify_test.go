@@ -19,6 +19,12 @@ func trail(t *testing.T) (db *teststore.DB, ids []string) {
 	return db, db.Query(`SELECT audit_id FROM audit_chain ORDER BY sequence`)
 }
 
+// forgedMonth makes the seal of a dropped month.
+func forgedMonth(month, last, hash string) string {
+	return fmt.Sprintf(`INSERT INTO audit_dropped_months (month, records, first_sequence, last_sequence, previous_hash, last_hash)
+		VALUES (%s, 0, 1, %s, decode(repeat('00', 32), 'hex'), %s)`, month, last, hash)
+}
+
 // TestWhatWasDoneToTheTrailIsNamed: $1 to $5 are the records' ids, and want is
 // part of the first problem.
 func TestWhatWasDoneToTheTrailIsNamed(t *testing.T) {
@@ -85,7 +91,13 @@ func TestWhatWasDoneToTheTrailIsNamed(t *testing.T) {
 			[]string{"The seal of the dropped month ", "does not stand behind"}},
 		"moved to a dropped month": {`DELETE FROM audit_logs WHERE id = '$3'; INSERT INTO audit_dropped_months
 			(month, records, first_sequence, last_sequence, previous_hash, last_hash) VALUES ('2001-01-01', 0, 1, 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'));
-			UPDATE audit_chain SET created_at = '2001-01-02' WHERE sequence = 3`, []string{"The seal of the record $3", "was changed"}},
+			UPDATE audit_chain SET created_at = '2001-01-02' WHERE sequence = 3`, []string{"The seal of the dropped month 2001-01 has no audit record"}},
+		"a month that still runs": {forgedMonth("date_trunc('month', now())", "0", "decode(repeat('00', 32), 'hex')") + `; DELETE FROM audit_logs WHERE id = '$3'`,
+			[]string{"The seal of the dropped month ", "is older than the month's end"}},
+		"all dropped by hand": {forgedMonth("date_trunc('month', now()) - interval '1 month'", "5", "(SELECT hash FROM audit_head)") + `; TRUNCATE audit_logs, audit_chain`,
+			[]string{"The seal of the dropped month ", "has no audit record of its dropping"}},
+		"a seal of its own":     {forgedMonth("'2001-01-01'", "2", "sha256('')"), []string{"The seal of the dropped month 2001-01 is not the one that the chain has there"}},
+		"everything taken away": {`TRUNCATE audit_logs, audit_chain; UPDATE audit_head SET sequence = 0, hash = DEFAULT`, []string{"it was set back"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			report, err := db.VerifyAfter(t.Context(), named.Replace(test.do))
