@@ -132,6 +132,9 @@ func New(config Config, deps Deps) (*Server, error) {
 	s.engine = gin.New()
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.RedirectTrailingSlash = false
+	// gin would take X-Real-IP too, which a proxy that does not know it hands on
+	// as the client wrote it.
+	s.engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	if err := s.engine.SetTrustedProxies(prefixes(config.TrustedProxies)); err != nil {
 		return nil, err
 	}
