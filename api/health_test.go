@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"fanfare/internal/apitest"
 	"fanfare/internal/testdb"
 )
@@ -80,11 +82,28 @@ func TestProbes(t *testing.T) {
 		body(base+"/ready", http.StatusOK, `{"ready":true}`)
 		body(base+"/live", http.StatusOK, `{"alive":true}`)
 	}
+	asHead := func(path string, status int) {
+		t.Helper()
+		get, head := nobody.Do(t, "GET "+path, nil).Want(t, status), nobody.Do(t, "HEAD "+path, nil).Want(t, status)
+		for _, differs := range []string{"Date", "X-Request-Id", "X-Response-Time", "Content-Length"} {
+			get.Header.Del(differs)
+			head.Header.Del(differs)
+		}
+		if diff := cmp.Diff(get.Header, head.Header); diff != "" || head.Body != "" {
+			t.Errorf("%s as HEAD: %q (-GET +HEAD):\n%s", path, head.Body, diff)
+		}
+	}
+	asHead("/api/health", http.StatusOK)
+	for _, base := range []string{"/health", "/api/health"} {
+		asHead(base+"/ready", http.StatusOK)
+		asHead(base+"/live", http.StatusOK)
+	}
 	a.API.Drain()
 	a.API.Drain()
 	for _, base := range []string{"GET /health", "GET /api/health"} {
 		body(base+"/ready", http.StatusServiceUnavailable, `"ready":false`)
 		body(base+"/live", http.StatusOK, `{"alive":true}`)
 	}
+	nobody.Do(t, "HEAD /health/ready", nil).Want(t, http.StatusServiceUnavailable)
 	nobody.Do(t, "GET /api/auth/session", nil).Want(t, http.StatusOK) // what still comes is answered
 }

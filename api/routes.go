@@ -179,13 +179,18 @@ func route[I, O any](s *Server, line spec, handler func(context.Context, *I) (*O
 	if operation.Metadata[fromAnywhereKey] != nil {
 		s.origins.AddInsecureBypassPattern(line.method + " " + line.path)
 	}
-	huma.Register(s.api, operation, func(ctx context.Context, in *I) (*O, error) {
+	answer := func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
 			return nil, s.failure(ctx, err)
 		}
 		return out, nil
-	})
+	}
+	huma.Register(s.api, operation, answer)
+	if isProbe(line.path) { // uptime monitors ask with HEAD; net/http leaves out the body
+		operation.Method, operation.Hidden, operation.Responses = http.MethodHead, true, nil
+		huma.Register(s.api, operation, answer)
+	}
 }
 
 // answers documents the body of an answer that a handler gives as any.
