@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"fanfare"
@@ -28,11 +30,12 @@ func (r userRow) user() fanfare.User {
 }
 
 // CreateUser stores a new user; fanfare.CodeUserExists if the address is taken.
+// That is no error to PostgreSQL, which would write the address to its log.
 func (s *Store) CreateUser(ctx context.Context, u fanfare.User) (fanfare.User, error) {
 	var row userRow
 	err := s.q(ctx).GetContext(ctx, &row, `INSERT INTO users (id, name, email, password_hash, role)
-		VALUES ($1, $2, $3, $4, $5) RETURNING `+userColumns, NewID(), u.Name, u.Email, u.PasswordHash, u.Role)
-	if violates(err, "users_email_key") {
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (email) DO NOTHING RETURNING `+userColumns, NewID(), u.Name, u.Email, u.PasswordHash, u.Role)
+	if errors.Is(err, sql.ErrNoRows) {
 		return fanfare.User{}, fanfare.Errorf(fanfare.CodeUserExists, "User already exists")
 	}
 	if err != nil {

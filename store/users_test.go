@@ -16,6 +16,15 @@ func TestAnAddressIsOneUsers(t *testing.T) {
 	db := teststore.New(t)
 	_, err := db.CreateUser(t.Context(), fanfare.User{Name: "Eve", Email: db.User.Email, PasswordHash: "h", Role: fanfare.RoleUser})
 	wantCode(t, "a taken address", err, fanfare.CodeUserExists)
+	err = db.Atomic(t.Context(), func(ctx context.Context) error {
+		_, err := db.CreateUser(ctx, fanfare.User{Name: "Eve", Email: db.User.Email, PasswordHash: "h", Role: fanfare.RoleUser})
+		wantCode(t, "a taken address in a transaction", err, fanfare.CodeUserExists)
+		_, err = db.Users(ctx)
+		return err
+	})
+	if err != nil {
+		t.Errorf("a taken address is an error to PostgreSQL, which logs it: %v", err)
+	}
 	_, err = db.CreateUser(t.Context(), fanfare.User{Name: "Eve", Email: "Upper@example.org", PasswordHash: "h", Role: fanfare.RoleUser})
 	if err == nil {
 		t.Error("an address in upper case was stored")
