@@ -216,6 +216,48 @@ func TestOurFaultsStayInside(t *testing.T) {
 	}
 }
 
+// panickingWith panics with whatever it is given.
+type panickingWith struct {
+	api.Store
+	value func() any
+}
+
+func (p panickingWith) IdentityByAPIKey(context.Context, []byte) (id identity, err error) {
+	panic(p.value())
+}
+
+// A panic's value may hold what a user sent: neither the log nor the error
+// tracker is told more than its type. What the runtime says is safe, and needed.
+func TestPanicsAreToldByType(t *testing.T) {
+	for name, c := range map[string]struct {
+		value func() any
+		want  string
+	}{
+		"a text":      {func() any { return "the password is hunter2" }, "panic: a string"},
+		"an error":    {func() any { return errors.New("the password is hunter2") }, "panic: a *errors.errorString"},
+		"the runtime": {func() any { return []any{}[len(t.Name())] }, "index out of range"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := apitest.New(t, func(s *apitest.Setup) {
+				s.Wrap = func(d *api.Deps) { d.Store = panickingWith{d.Store, c.value} }
+			})
+			a.Anonymous().With("Authorization: Bearer x").Do(t, "GET /api/jobs", nil).WantError(t, http.StatusInternalServerError, "internal")
+			told := append(a.Reports.Take(), errors.New(a.Log.String()))
+			if len(told) != 2 {
+				t.Errorf("%d reports, want one", len(told)-1)
+			}
+			for _, err := range told {
+				if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+					t.Errorf("told %s, want %q", err, c.want)
+				}
+			}
+			if !strings.Contains(a.Log.String(), "panickingWith") {
+				t.Errorf("the log has no stack: %s", a.Log)
+			}
+		})
+	}
+}
+
 // Who hangs up ends the work, and no 5xx comes of it: not in an answer, which a
 // client that closed only its half still gets, nor in the log or the reports.
 func TestHangingUpIsNotOurFault(t *testing.T) {

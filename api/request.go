@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -137,10 +138,20 @@ func (s *Server) recover(c *gin.Context) {
 		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(v)
 		}
-		s.Logger.ErrorContext(c.Request.Context(), "a handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-		s.fail(c, fmt.Errorf("panic: %v", v))
+		err := panicked(v)
+		s.Logger.ErrorContext(c.Request.Context(), "a handler panicked", "error", err, "stack", string(debug.Stack()))
+		s.fail(c, err)
 	}()
 	c.Next()
+}
+
+// panicked tells of a panic. Its value may quote what a user sent, and the
+// runtime's own never do.
+func panicked(v any) error {
+	if err, ok := v.(runtime.Error); ok {
+		return fmt.Errorf("panic: %w", err)
+	}
+	return fmt.Errorf("panic: a %T", v)
 }
 
 // printable drops what is no text from a header's value, and what would change
