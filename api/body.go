@@ -6,9 +6,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -25,6 +27,15 @@ const (
 	// 131072 digits before the point, and refuses more with an error of its own.
 	maxNumber = 400
 )
+
+const (
+	notJSON  = "The body is not valid JSON."
+	holdsNUL = "The body contains NUL characters. Remove them."
+)
+
+// A lone surrogate is half of a character that UTF-16 writes as two
+// (RFC 8259, 8.2).
+var surrogate = regexp.MustCompile(`^\\u[dD][89a-fA-F][0-9a-fA-F]{2}`)
 
 // readBody reads the JSON body of a request that its limits let through, and
 // refuses what a JSON decoder would let pass: NUL characters, lone surrogates,
@@ -93,11 +104,11 @@ func checkJSON(body []byte) error {
 		case errors.Is(err, io.EOF) && values == 1:
 			return nil
 		case err != nil:
-			return badJSON("The body is not valid JSON.").WithCause(err)
+			return badJSON(whatIsWrong(body, err)).WithCause(err)
 		case decoder.StackDepth() > maxDepth:
 			return badJSON("The body is nested deeper than 64 levels.")
 		case token.Kind() == '"' && strings.ContainsRune(token.String(), 0):
-			return badJSON("The body contains NUL characters. Remove them.")
+			return badJSON(holdsNUL)
 		case token.Kind() == '0' && !isReasonable(token.String()):
 			return badJSON("The body contains a number that is too large, too small or too long.")
 		}
@@ -107,6 +118,28 @@ func checkJSON(body []byte) error {
 		if values > 1 {
 			return badJSON("The body has something after its JSON value.")
 		}
+	}
+}
+
+// whatIsWrong says what a decoder met, for those mistakes that look like JSON.
+func whatIsWrong(body []byte, err error) string {
+	e, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok || e.ByteOffset >= int64(len(body)) {
+		return notJSON
+	}
+	rest := body[e.ByteOffset:]
+	r, size := utf8.DecodeRune(rest)
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return notJSON + " An object has a name twice."
+	case r == utf8.RuneError && size == 1:
+		return notJSON + " It is not UTF-8."
+	case r == 0:
+		return holdsNUL
+	case surrogate.Match(rest):
+		return notJSON + ` It contains half of a surrogate pair, such as \ud800 alone.`
+	default:
+		return notJSON
 	}
 }
 
