@@ -17,25 +17,30 @@ type document struct {
 	Paths   map[string]map[string]struct {
 		OperationID string
 		Security    []map[string][]string
-		RequestBody struct{ Content map[string]any }
-		Responses   map[string]struct {
+		Parameters  []struct{ Name, In, Description string }
+		RequestBody struct {
+			Content map[string]struct{ Schema schema }
+		}
+		Responses map[string]struct {
 			Headers map[string]any
 			Content map[string]struct {
-				Schema struct {
-					Ref string `json:"$ref"`
-				}
+				Schema schema
 			}
 		}
 	}
 	Components struct {
-		Schemas map[string]struct {
-			Properties map[string]struct {
-				Type any
-				Enum []string
-			}
-			Required []string
-		}
+		Schemas map[string]schema
 	}
+}
+
+type schema struct {
+	Ref         string `json:"$ref"`
+	Description string
+	Type        any
+	Enum        []string
+	Items       *schema
+	Properties  map[string]schema
+	Required    []string
 }
 
 func openAPI(t *testing.T, a *apitest.App) (doc document) {
