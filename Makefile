@@ -30,7 +30,7 @@ fuzz: ## Throw random input at every decoder and the whole API, FUZZTIME=30s eac
 	@scripts/install-deps test
 	@scripts/fuzz $(ARGS)
 
-test-browser: ## Follow a job with a real browser's EventSource, through a lost connection
+test-browser: ## Follow a job with a real browser's EventSource, and ask from pages of other origins
 	@scripts/install-deps browser
 	go test -tags browser -run Browser $(ARGS) ./e2e
 

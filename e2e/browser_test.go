@@ -27,13 +27,13 @@ const readyStateClosed = 2
 // for other origins (api/access.go).
 func TestBrowserReconnects(t *testing.T) {
 	t.Parallel()
-	page := newPage(t)
+	page := newPage(t, pageHTML)
 	c := newCluster(t, time.Second)
 	c.api("ALLOWED_ORIGINS=" + page.URL)
 	c.scheduler("scheduler")
 	c.worker("worker")
 	c.awaitWorkers(1)
-	proxy := newWitness(t, c.apis[1])
+	proxy := newOnlooker(t, c.apis[1])
 	b := openBrowser(t, page.URL)
 
 	id := c.submitAll(0, 1)[0]
@@ -96,18 +96,18 @@ type watched struct {
 	Error string `json:"error"`
 }
 
-func newPage(t *testing.T) *httptest.Server {
+func newPage(t *testing.T, html string) *httptest.Server {
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(pageHTML))
+		_, _ = w.Write([]byte(html))
 	}))
 	t.Cleanup(page.Close)
 	return page
 }
 
-// witness stands before an API, cuts connections, and remembers how streams
+// onlooker stands before an API, cuts connections, and remembers how streams
 // were asked for.
-type witness struct {
+type onlooker struct {
 	*httptest.Server
 	mu      sync.Mutex
 	streams []asked
@@ -118,32 +118,38 @@ type asked struct {
 	Status      int
 }
 
-func newWitness(t *testing.T, base string) *witness {
+func newOnlooker(t *testing.T, base string) *onlooker {
+	t.Helper()
+	o := &onlooker{}
+	o.Server = newProxy(t, base, func(response *http.Response) {
+		if r := response.Request; r.Method == http.MethodGet {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.streams = append(o.streams, asked{r.Header.Get("Last-Event-ID"), response.StatusCode})
+		}
+	})
+	return o
+}
+
+func (o *onlooker) requests() []asked {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]asked(nil), o.streams...)
+}
+
+// newProxy hands requests on to an API, and tells note of the answers.
+func newProxy(t *testing.T, base string, note func(*http.Response)) *httptest.Server {
 	t.Helper()
 	target, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &witness{}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.FlushInterval = -1
-	proxy.ModifyResponse = func(response *http.Response) error {
-		if r := response.Request; r.Method == http.MethodGet {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.streams = append(w.streams, asked{r.Header.Get("Last-Event-ID"), response.StatusCode})
-		}
-		return nil
-	}
-	w.Server = httptest.NewServer(proxy)
-	t.Cleanup(w.Close)
-	return w
-}
-
-func (w *witness) requests() []asked {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return append([]asked(nil), w.streams...)
+	proxy.ModifyResponse = func(response *http.Response) error { note(response); return nil }
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	return server
 }
 
 // browser is a tab of a headless Chromium with a new profile.
