@@ -60,7 +60,7 @@ func (p Process) open(ctx context.Context) (*parts, error) {
 	if err := parts.checkSchema(ctx); err != nil {
 		return nil, err
 	}
-	if parts.store, err = store.Open(ctx, p.Config.DatabaseURL, maxConns); err != nil {
+	if err := parts.openStore(ctx); err != nil {
 		return nil, err
 	}
 	if parts.redis, err = openRedis(p.Config.RedisURL); err != nil {
@@ -74,6 +74,20 @@ func (p Process) open(ctx context.Context) (*parts, error) {
 		return nil, err
 	}
 	return parts, nil
+}
+
+// openStore waits for a database that is away for a moment, and for no other
+// trouble.
+func (p *parts) openStore(ctx context.Context) error {
+	var final error
+	err := p.patiently(ctx, "the database", func() (err error) {
+		p.store, err = store.Open(ctx, p.Config.DatabaseURL, maxConns)
+		if err != nil && fanfare.ErrorCode(err) != fanfare.CodeUnavailable {
+			final, err = err, nil
+		}
+		return err
+	})
+	return errors.Join(final, err)
 }
 
 func (p Process) logger() *slog.Logger { return telemetry.NewLogger(p.Log, slog.LevelInfo) }

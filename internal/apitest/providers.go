@@ -113,4 +113,6 @@ func (c connection) Send(ctx context.Context, m fanfare.Outgoing) (string, error
 	return "taken", nil
 }
 
+func (c connection) Rate() float64 { return 0 }
+
 func (c connection) Close() error { return nil }
