@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -81,14 +82,20 @@ func steer(err error) error {
 	}
 }
 
-// PanicError is a panic that was caught. Its text names the value only; the
+// PanicError is a panic that was caught. Its text tells the value's type only,
+// since the value may quote what a user sent; the runtime's own never do. The
 // stack is for the log.
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string {
+	if err, ok := e.Value.(runtime.Error); ok {
+		return "panic: " + err.Error()
+	}
+	return fmt.Sprintf("panic: %T", e.Value)
+}
 
 // Protect calls do and returns its panic as an error: a bug in one attempt must
 // not take the process down with all the others. Work that starts goroutines

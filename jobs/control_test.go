@@ -102,6 +102,9 @@ func TestProtectReturnsAPanicAsAnError(t *testing.T) {
 	if strings.Contains(err.Error(), "goroutine") {
 		t.Errorf("the stack is in the text: %v", err)
 	}
+	if quoting := Protect(func() error { panic("the brief") }); quoting.Error() != "panic: string" {
+		t.Errorf("a panic is told as %q", quoting)
+	}
 	plain := errors.New("x")
 	if got := Protect(func() error { return plain }); !errors.Is(got, plain) || got.Error() != "x" {
 		t.Errorf("Protect = %v, want the error as it is", got)
