@@ -71,13 +71,6 @@ const (
 	DeliverySkipped DeliveryStatus = "skipped"
 )
 
-// DeliveryStatuses lists every status, in the order of a delivery's life.
-func DeliveryStatuses() []DeliveryStatus {
-	return []DeliveryStatus{
-		DeliveryPending, DeliverySending, DeliverySent, DeliveryFailed, DeliveryUnknown, DeliverySkipped,
-	}
-}
-
 // Delivery is a launch's message to one recipient, or to a provider.
 type Delivery struct {
 	ID         string         `json:"id"`
@@ -112,7 +105,3 @@ type ChannelResult struct {
 	// Requests are what a dry run would send: to at most 20 recipients.
 	Requests []OutgoingRequest `json:"requests,omitempty" doc:"Of a dry run: what would go out, to at most 20 of the recipients"`
 }
-
-// Recipients are the addresses that a campaign goes to, by channel. Channels
-// that post for all to see have none.
-type Recipients map[Channel][]string

@@ -5,7 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
+
+	"fanfare"
 )
 
 const (
@@ -44,12 +45,8 @@ func (r Redactor) And(secrets ...string) Redactor {
 func (r Redactor) Clean(text string) string {
 	text = text[:min(len(text), longestRead)]
 	text = r.remove(strings.ToValidUTF8(text, " "))
-	text = strings.Join(strings.Fields(strings.Map(readable, text)), " ")
-	text = r.remove(text) // again: what was taken out may have hidden one
-	if characters := []rune(text); len(characters) > longestReason {
-		text = string(characters[:longestReason-1]) + "…"
-	}
-	return text
+	text = r.remove(fanfare.CleanLine(text, longestRead)) // again: what was taken out may have hidden one
+	return fanfare.CleanLine(text, longestReason)
 }
 
 func (r Redactor) remove(text string) string {
@@ -58,16 +55,4 @@ func (r Redactor) remove(text string) string {
 		pairs = append(pairs, secret, removed)
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
-}
-
-// readable drops what can't be seen, and makes line breaks spaces.
-func readable(r rune) rune {
-	switch {
-	case unicode.IsSpace(r) || r == '\u2028' || r == '\u2029':
-		return ' '
-	case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
-		return -1
-	default:
-		return r
-	}
 }
