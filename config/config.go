@@ -67,7 +67,7 @@ type AI struct {
 	Demo bool
 }
 
-// RateLimits are the limits of contract section 3.
+// RateLimits are how often one may ask, by sort of request.
 type RateLimits struct {
 	API  fanfare.Rate `env:"RATE_LIMIT_API" envDefault:"100/15m"`
 	AI   fanfare.Rate `env:"RATE_LIMIT_AI" envDefault:"20/1h"`

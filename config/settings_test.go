@@ -13,6 +13,6 @@ func TestSettingsAreToldApart(t *testing.T) {
 		fields[s.field], names[s.name] = true, true
 	}
 	if len(names) != 28 {
-		t.Errorf("%d settings, want the 28 of contract section 2", len(names))
+		t.Errorf("%d settings, want 28", len(names))
 	}
 }
