@@ -42,11 +42,23 @@ WITH ` + held + `, input AS (
 	FROM picked WHERE d.id = picked.id
 	RETURNING d.id, d.recipient, unwanted
 )
-SELECT id, recipient, unwanted FROM begun
+SELECT id, recipient, unwanted, NULL AS channel, NULL AS status, 0 AS count FROM begun
 UNION ALL
-SELECT d.id, d.recipient, false FROM held CROSS JOIN deliveries d
+SELECT d.id, d.recipient, false, NULL, NULL, 0 FROM held CROSS JOIN deliveries d
 WHERE d.launch_id = $4 AND d.channel = $5 AND d.status = 'sending' AND d.id > $6 AND d.lease = $2 AND $7 > 0
+UNION ALL
+SELECT NULL, NULL, false, channel, status, count(*) FROM settled WHERE status <> 'pending' GROUP BY channel, status
 ORDER BY id`
+
+// turnRow is a delivery that was begun or, without an id, how many were settled.
+type turnRow struct {
+	ID        *string `db:"id"`
+	Recipient *string `db:"recipient"`
+	Unwanted  bool    `db:"unwanted"`
+	Channel   *string `db:"channel"`
+	Status    *string `db:"status"`
+	Count     int     `db:"count"`
+}
 
 const firstID = "00000000-0000-0000-0000-000000000000"
 
@@ -70,21 +82,40 @@ func (s *Store) Turn(ctx context.Context, lease fanfare.Lease, settled []fanfare
 	if err != nil {
 		return nil, err
 	}
-	var rows []struct {
-		ID        string `db:"id"`
-		Recipient string `db:"recipient"`
-		Unwanted  bool   `db:"unwanted"`
-	}
+	var rows []turnRow
 	err = in(ctx, s.hot.turn).SelectContext(ctx, &rows, lease.JobID, lease.Token, input,
 		page.LaunchID, page.Channel, after(page), page.Limit)
 	if err != nil {
 		return nil, wrap(err, "writing the ledger")
 	}
-	begun := make([]fanfare.Begun, len(rows))
-	for i, row := range rows {
-		begun[i] = fanfare.Begun{ID: row.ID, Recipient: row.Recipient, Skipped: row.Unwanted}
+	return s.turned(rows, page.Channel), nil
+}
+
+// turned tells of what was settled, those left out too, and returns what was
+// begun.
+func (s *Store) turned(rows []turnRow, channel fanfare.Channel) (begun []fanfare.Begun) {
+	var counts []fanfare.DeliveryCount
+	skipped := fanfare.DeliveryCount{Channel: channel, Status: fanfare.DeliverySkipped}
+	for _, row := range rows {
+		if row.ID == nil {
+			counts = append(counts, fanfare.DeliveryCount{
+				Channel: fanfare.Channel(*row.Channel), Status: fanfare.DeliveryStatus(*row.Status), Count: row.Count,
+			})
+			continue
+		}
+		if row.Unwanted {
+			skipped.Count++
+		}
+		begun = append(begun, fanfare.Begun{ID: *row.ID, Recipient: *row.Recipient, Skipped: row.Unwanted})
 	}
-	return begun, nil
+	s.tellSettled(append(counts, skipped)...)
+	return begun
+}
+
+func (s *Store) tellSettled(counts ...fanfare.DeliveryCount) {
+	if s.Settled != nil {
+		s.Settled(counts)
+	}
 }
 
 func after(page fanfare.LedgerPage) string {
@@ -123,7 +154,8 @@ const ledgerStep = 5000
 // attempt is lost, and nobody is left to ask. All of it was in flight at once,
 // so there is not much.
 func (s *Store) Abandon(ctx context.Context, lease fanfare.Lease, launchID string, channel fanfare.Channel, reason string) error {
-	_, err := s.q(ctx).ExecContext(ctx, `WITH `+held+`, lost AS (
+	var n int
+	err := s.q(ctx).GetContext(ctx, &n, `WITH `+held+`, lost AS (
 			SELECT d.id FROM held CROSS JOIN deliveries d
 			WHERE d.launch_id = $3 AND d.channel = $4 AND d.status = 'sending' ORDER BY d.id LIMIT $6 FOR UPDATE OF d
 		), settled AS (
@@ -131,6 +163,7 @@ func (s *Store) Abandon(ctx context.Context, lease fanfare.Lease, launchID strin
 			FROM lost WHERE d.id = lost.id RETURNING d.*
 		), `+auditUnknown+`
 		SELECT count(*) FROM settled`, lease.JobID, lease.Token, launchID, channel, reason, ledgerStep)
+	s.tellSettled(fanfare.DeliveryCount{Channel: channel, Status: fanfare.DeliveryUnknown, Count: n})
 	return wrap(err, "settling what was in flight")
 }
 
@@ -138,7 +171,8 @@ func (s *Store) Abandon(ctx context.Context, lease fanfare.Lease, launchID strin
 // unfinished job belongs to: their job ended when its worker was lost. It
 // returns how many there were, at most limit.
 func (s *Store) SettleAbandoned(ctx context.Context, limit int) (n int, err error) {
-	err = s.q(ctx).GetContext(ctx, &n, `WITH lost AS (
+	var counts []fanfare.DeliveryCount
+	err = s.q(ctx).SelectContext(ctx, &counts, `WITH lost AS (
 			SELECT d.id FROM deliveries d
 			WHERE d.status = 'sending' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.campaign_id = d.campaign_id
 				AND j.finished_at IS NULL AND j.payload->>'launchId' = d.launch_id::text)
@@ -147,7 +181,11 @@ func (s *Store) SettleAbandoned(ctx context.Context, limit int) (n int, err erro
 			UPDATE deliveries d SET status = 'unknown', updated_at = now(), error = $2
 			FROM lost WHERE d.id = lost.id RETURNING d.*
 		), `+auditUnknown+`
-		SELECT count(*) FROM settled`, limit, fanfare.LostInFlight)
+		SELECT channel, status, count(*) AS count FROM settled GROUP BY channel, status`, limit, fanfare.LostInFlight)
+	for _, c := range counts {
+		n += c.Count
+	}
+	s.tellSettled(counts...)
 	return n, wrap(err, "settling what was in flight")
 }
 
@@ -187,7 +225,9 @@ func (s *Store) FailRest(ctx context.Context, lease fanfare.Lease, launchID stri
 		if err != nil {
 			return wrap(err, "settling what was not sent")
 		}
-		if n, err := result.RowsAffected(); err != nil || n < ledgerStep {
+		n, err := result.RowsAffected()
+		s.tellSettled(fanfare.DeliveryCount{Channel: channel, Status: fanfare.DeliveryFailed, Count: int(n)})
+		if err != nil || n < ledgerStep {
 			return wrap(err, "settling what was not sent")
 		}
 	}

@@ -65,6 +65,7 @@ func callsOfJobs(s *store.Store) map[string]call {
 		"Prune":     s.Prune,
 		"WorkersUp": func(ctx context.Context) error { return second(s.WorkersUp(ctx, time.Minute)) },
 		"Ping":      s.Ping,
+		"Backlog":   func(ctx context.Context) error { return second(s.Backlog(ctx)) },
 	}
 }
 

@@ -33,6 +33,10 @@ type Store struct {
 	db     *sqlx.DB
 	health *sql.DB // connections with a short limit of their own
 	hot    hotStatements
+
+	// Settled, unless nil, hears of deliveries that have got a status which is
+	// not pending or sending. It is set before the first use.
+	Settled func(counts []fanfare.DeliveryCount)
 }
 
 // Open connects to a postgres:// URL. It prepares the statements that every
