@@ -37,6 +37,13 @@ type Config struct {
 	// Demo says that the server is the stand-in: usage then names it, not Model.
 	Demo   bool
 	Logger *slog.Logger // nil logs nothing; neither briefs nor answers are ever logged
+	Meter  Meter        // nil: nobody counts
+}
+
+// Meter hears of each call of the model, for operators to count: how it went
+// (see Outcomes), how long it took, and what it used. It never blocks.
+type Meter interface {
+	ModelCalled(outcome string, took time.Duration, usage fanfare.Usage)
 }
 
 // Writer asks a model. It implements fanfare.Writer and fanfare.Analyst, and may be used by many

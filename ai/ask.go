@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/sashabaranov/go-openai"
 
@@ -34,15 +35,19 @@ func (w *Writer) ask(ctx context.Context, q question) (fanfare.Usage, error) {
 	var spent tokens
 	var broken []string
 	for n := 1; n <= maxAsks; n++ {
+		began := time.Now()
 		answer, err := w.call(ctx, q)
+		if broken = nil; err == nil && !answer.refused {
+			broken = answer.judge(q)
+		}
+		w.count(outcome(ctx, answer.refused, broken, err), time.Since(began), answer.usage)
 		spent.add(answer.usage)
-		if err != nil {
+		switch {
+		case err != nil:
 			return w.usage(spent), err
-		}
-		if answer.refused {
+		case answer.refused:
 			return w.usage(spent), errRefused()
-		}
-		if broken = answer.judge(q); len(broken) == 0 {
+		case len(broken) == 0:
 			return w.usage(spent), nil
 		}
 		w.log.InfoContext(ctx, "the model's answer broke rules",
@@ -50,6 +55,16 @@ func (w *Writer) ask(ctx context.Context, q question) (fanfare.Usage, error) {
 		q.messages = askAgain(q.messages, string(answer.text), broken)
 	}
 	return w.usage(spent), errBroken(broken)
+}
+
+// count tells of one call.
+func (w *Writer) count(outcome string, took time.Duration, used openai.Usage) {
+	if w.config.Meter == nil {
+		return
+	}
+	var one tokens
+	one.add(used)
+	w.config.Meter.ModelCalled(outcome, took, w.usage(one))
 }
 
 // askAgain adds the refused answer and the reasons. An answer too long to be

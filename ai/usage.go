@@ -24,16 +24,20 @@ func (t *tokens) add(u openai.Usage) {
 
 // usage prices what was spent.
 func (w *Writer) usage(spent tokens) fanfare.Usage {
-	model := w.config.Model
-	if w.config.Demo {
-		model = DemoModel
-	}
 	return fanfare.Usage{
 		InputTokens:  spent.input,
 		OutputTokens: spent.output,
 		CostUSD:      cost(spent, w.config.PriceInput, w.config.PriceOutput),
-		Model:        model,
+		Model:        w.Model(),
 	}
+}
+
+// Model is the name under which work is counted.
+func (w *Writer) Model() string {
+	if w.config.Demo {
+		return DemoModel
+	}
+	return w.config.Model
 }
 
 // cost is exact and then rounded up to a billionth, nil where a price is unset.

@@ -89,7 +89,7 @@ func (s *Server) deleteCampaign(ctx context.Context, in *IDInput) (*struct{}, er
 	if err != nil {
 		return nil, err
 	}
-	s.Hub.Publish(ctx, canceled...)
+	s.tellCanceled(ctx, canceled)
 	return nil, nil
 }
 

@@ -93,6 +93,7 @@ func (s *Server) failure(ctx context.Context, err error) *ErrorBody {
 // them, but nothing of the text. The refused request has left no transaction
 // behind, and may be gone itself.
 func (s *Server) recordAttempt(ctx context.Context, e *fanfare.Error) {
+	s.Meter.InputRefused()
 	field, _ := errors.AsType[fanfare.InField](e)
 	s.Logger.WarnContext(ctx, "a text that tries to steer the model was refused", "field", string(field))
 	record := audited(ctx, fanfare.ActionInputRefused, "", map[string]any{"field": string(field)})

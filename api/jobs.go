@@ -196,7 +196,7 @@ func (s *Server) cancelJob(ctx context.Context, in *IDInput) (*jobOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	s.Hub.Publish(ctx, canceled...)
+	s.tellCanceled(ctx, canceled)
 	if job, err = s.Store.Job(ctx, user(ctx).ID, in.ID); err != nil {
 		return nil, err
 	}

@@ -88,6 +88,7 @@ func (s *Server) count(ctx context.Context, policy fanfare.RatePolicy, who strin
 	header := requestFrom(ctx).header
 	listLimit(header, policy, decision)
 	if !decision.Allowed {
+		s.Meter.RateLimited(policy.Name)
 		return rateLimited(header, decision)
 	}
 	showLimit(header, decision)

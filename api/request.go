@@ -35,6 +35,7 @@ type request struct {
 	key        string            // Idempotency-Key
 	bodyDigest []byte
 	header     http.Header // of the answer
+	waited     time.Duration
 }
 
 type requestKey struct{}
@@ -85,7 +86,9 @@ func (s *Server) begin(c *gin.Context) {
 	c.Request = c.Request.WithContext(ctx)
 	started := time.Now()
 	c.Next()
-	s.logRequest(c, r, time.Since(started))
+	took := time.Since(started)
+	s.Meter.Request(r.route, r.method, c.Writer.Status(), took-r.waited)
+	s.logRequest(c, r, took)
 }
 
 // secure sets what every answer needs: what it holds is somebody's, is what it

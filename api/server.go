@@ -108,6 +108,7 @@ type Deps struct {
 	PingRedis   func(ctx context.Context) error
 	Logger      *slog.Logger
 	Reporter    fanfare.Reporter
+	Meter       Meter // nil: nobody counts
 }
 
 // Server answers requests. It is an http.Handler.
@@ -127,6 +128,9 @@ type Server struct {
 // New builds the server with all its routes.
 func New(config Config, deps Deps) (*Server, error) {
 	s := &Server{Deps: deps, config: config, started: time.Now(), draining: make(chan struct{}), warden: warden{streams: map[*watched]struct{}{}}}
+	if s.Meter == nil {
+		s.Meter = unmetered{}
+	}
 	s.origins, s.leaving = trusting(config), newLeavingPage()
 	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()

@@ -46,6 +46,8 @@ func (s *Server) stream(follow func(ctx context.Context, w *sse) error) *huma.St
 		c.Writer.WriteHeader(http.StatusOK)
 		ctx, cancel := context.WithCancelCause(c.Request.Context())
 		defer cancel(nil)
+		defer waits(ctx)()
+		defer s.Meter.StreamOpened()()
 		defer s.warden.watch(requestFrom(ctx).identity, cancel)()
 		w := &sse{out: c.Writer, controller: http.NewResponseController(c.Writer)}
 		w.buffer.WriteString("retry: 3000\n\n")

@@ -39,6 +39,7 @@ func preferredWait(prefer string) (time.Duration, bool) {
 
 // await returns the job as soon as it is over, and as it stands after wait.
 func (s *Server) await(ctx context.Context, job fanfare.Job, wait time.Duration) (fanfare.Job, error) {
+	defer waits(ctx)()
 	signal, stop := s.Hub.Listen(job.ID)
 	defer stop()
 	deadline := time.NewTimer(wait)

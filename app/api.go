@@ -22,6 +22,11 @@ import (
 // API serves HTTP until ctx is done, and then what is under way, for at most
 // SHUTDOWN_TIMEOUT.
 func (p Process) API(ctx context.Context) error {
+	stopMetrics, err := p.measure(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Config.HTTPAddr)
 	if err != nil {
 		return fmt.Errorf("listening on HTTP_ADDR: %w", err)
@@ -109,6 +114,7 @@ func (p *parts) apiServer() (*api.Server, error) {
 		PingRedis: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() },
 		Logger:    p.logger,
 		Reporter:  p.reporter,
+		Meter:     p.metrics,
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"fanfare/queue"
 	"fanfare/store"
 	"fanfare/telemetry"
+	"fanfare/telemetry/metrics"
 )
 
 // Process is what every subcommand gets: its settings and where to log.
@@ -26,6 +27,8 @@ type Process struct {
 	Config  config.Config
 	Version string
 	Log     io.Writer // one JSON object a line
+
+	metrics *metrics.Metrics // from measure on
 }
 
 const (
@@ -63,6 +66,8 @@ func (p Process) open(ctx context.Context) (*parts, error) {
 	if err := parts.openStore(ctx); err != nil {
 		return nil, err
 	}
+	parts.store.Settled = p.metrics.DeliveriesSettled
+	p.metrics.WatchDatabase(parts.store)
 	if parts.redis, err = openRedis(p.Config.RedisURL); err != nil {
 		_ = parts.store.Close()
 		return nil, err

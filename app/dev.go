@@ -47,6 +47,11 @@ type devState struct {
 func (d Dev) Run(ctx context.Context, ready func(ctx context.Context, d *Dev, state *devState) (serve bool, err error)) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	stopMetrics, err := d.measure(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	state, err := d.loadState()
 	if err != nil {
 		return err

@@ -11,6 +11,11 @@ import (
 // Scheduler runs the relay, the reaper, the pruners, the sealer and what is due
 // until ctx is done.
 func (p Process) Scheduler(ctx context.Context) error {
+	stopMetrics, err := p.measure(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	parts, err := p.open(ctx)
 	if err != nil {
 		return err
@@ -18,8 +23,8 @@ func (p Process) Scheduler(ctx context.Context) error {
 	defer parts.close()
 	parts.logger.InfoContext(ctx, "the scheduler is ready")
 	scheduler.Run(ctx, parts.logger,
-		scheduler.Relay{Outbox: parts.store, Carrier: parts.queue},
-		scheduler.NewReaper(parts.store, parts.hub, parts.reporter, worker.DefaultLease),
+		scheduler.Relay{Outbox: parts.store, Carrier: parts.queue, Meter: parts.metrics},
+		scheduler.NewReaper(parts.store, parts.hub, parts.reporter, parts.metrics, worker.DefaultLease),
 		scheduler.Pruner{Store: parts.store},
 		scheduler.JobPruner{Store: parts.store, Keep: p.Config.Retention.Jobs},
 		scheduler.NewSealer(parts.store, parts.logger),

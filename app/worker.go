@@ -19,6 +19,11 @@ import (
 // Worker claims and runs jobs until ctx is done. Jobs that run then may finish
 // within SHUTDOWN_TIMEOUT; what is left is given back for another worker.
 func (p Process) Worker(ctx context.Context) error {
+	stopMetrics, err := p.measure(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	parts, err := p.open(ctx)
 	if err != nil {
 		return err
@@ -76,7 +81,9 @@ func (p *parts) newWorker() (*worker.Worker, error) {
 		APIKey: p.Config.AI.APIKey, BaseURL: p.Config.AI.BaseURL, Model: p.Config.AI.Model,
 		Timeout: p.Config.AI.Timeout, Demo: p.Config.AI.Demo, Logger: p.logger,
 		PriceInput: p.Config.AI.PriceInput, PriceOutput: p.Config.AI.PriceOutput,
+		Meter: p.metrics,
 	})
+	p.metrics.WatchModel(writer.Model())
 	deps := jobs.Deps{
 		Writer:    writer,
 		Analyst:   writer,
@@ -94,6 +101,7 @@ func (p *parts) newWorker() (*worker.Worker, error) {
 		Settings:  jobs.Settings{JobTimeout: p.Config.JobTimeout},
 		Lease:     worker.DefaultLease,
 		Heartbeat: worker.DefaultHeartbeat,
+		Meter:     p.metrics,
 	}, p.store, p.queue, p.hub, deps, p.logger, p.reporter), nil
 }
 

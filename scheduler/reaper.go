@@ -31,6 +31,7 @@ type Reaper struct {
 	leases   Leases
 	hints    Publisher
 	reporter fanfare.Reporter
+	meter    Meter
 	lease    time.Duration
 
 	lastSeen time.Time
@@ -38,9 +39,10 @@ type Reaper struct {
 	now      func() time.Time
 }
 
-// NewReaper returns a reaper; lease is how long the workers' leases last.
-func NewReaper(leases Leases, hints Publisher, reporter fanfare.Reporter, lease time.Duration) *Reaper {
-	return &Reaper{leases: leases, hints: hints, reporter: reporter, lease: lease, now: time.Now}
+// NewReaper returns a reaper; lease is how long the workers' leases last, and
+// meter may be nil.
+func NewReaper(leases Leases, hints Publisher, reporter fanfare.Reporter, meter Meter, lease time.Duration) *Reaper {
+	return &Reaper{leases: leases, hints: hints, reporter: reporter, meter: metered(meter), lease: lease, now: time.Now}
 }
 
 // Name implements Task.
@@ -55,7 +57,7 @@ func (r *Reaper) Tick(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.hints.Publish(ctx, expired...)
+	r.tell(ctx, expired)
 	if !r.trusted() {
 		return nil
 	}
@@ -63,8 +65,9 @@ func (r *Reaper) Tick(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.hints.Publish(ctx, reaped...)
+	r.tell(ctx, reaped)
 	for _, job := range reaped {
+		r.meter.LeaseLost(job.Kind)
 		if job.Status == fanfare.JobFailed { // the workers that could tell of it are gone
 			lost := fanfare.Errorf(job.Error.Code, "%s", job.Error.Message)
 			r.reporter.Report(fanfare.WithJobID(ctx, job.ID), lost, map[string]string{"kind": job.Kind})
@@ -72,6 +75,15 @@ func (r *Reaper) Tick(ctx context.Context) error {
 	}
 	_, err = r.leases.SettleAbandoned(ctx, reapBatch)
 	return err
+}
+
+func (r *Reaper) tell(ctx context.Context, changed []fanfare.Job) {
+	r.hints.Publish(ctx, changed...)
+	for _, job := range changed {
+		if job.Status.Done() {
+			r.meter.JobDone(job)
+		}
+	}
 }
 
 // trusted is called after each answer of the database.

@@ -44,7 +44,7 @@ func (nobody) Trace(ctx context.Context, _, _ string) (context.Context, func()) 
 func clocked(l *leases) (r *Reaper, tickAt func(time.Duration) error) {
 	const lease = 10 * time.Second
 	start := time.Now()
-	r = NewReaper(l, nobody{}, nobody{}, lease)
+	r = NewReaper(l, nobody{}, nobody{}, nil, lease)
 	return r, func(at time.Duration) error {
 		r.now = func() time.Time { return start.Add(at) }
 		return r.Tick(context.Background())

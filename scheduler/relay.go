@@ -36,6 +36,7 @@ type Carrier interface {
 type Relay struct {
 	Outbox  Outbox
 	Carrier Carrier
+	Meter   Meter // nil: nobody counts
 }
 
 // Name implements Task.
@@ -70,6 +71,9 @@ func (r Relay) Tick(ctx context.Context) error {
 // archived, or died with its worker before the claim), a new dispatch does.
 func (r Relay) carry(ctx context.Context, job fanfare.Job) error {
 	added, err := r.Carrier.Enqueue(ctx, job)
+	if added {
+		metered(r.Meter).TaskRestored(job.Queue)
+	}
 	if err != nil || added {
 		return err
 	}
@@ -82,6 +86,8 @@ func (r Relay) carry(ctx context.Context, job fanfare.Job) error {
 		return err
 	}
 	job.Dispatch++
-	_, err = r.Carrier.Enqueue(ctx, job)
+	if added, err = r.Carrier.Enqueue(ctx, job); added {
+		metered(r.Meter).TaskRestored(job.Queue)
+	}
 	return err
 }

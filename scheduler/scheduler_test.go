@@ -53,7 +53,7 @@ func TestTheReaperSettlesLostAndLateJobs(t *testing.T) {
 	db.Exec(`UPDATE jobs SET losses = 2 WHERE id = $1`, doomed.ID)
 	db.Exec(`UPDATE jobs SET deadline = now() WHERE id = $1`, late.ID)
 	heard := &ears{jobs: map[string]fanfare.JobStatus{}}
-	reaper := scheduler.NewReaper(db, heard, heard, 50*time.Millisecond)
+	reaper := scheduler.NewReaper(db, heard, heard, nil, 50*time.Millisecond)
 	await.True(t, "the lost job is settled", func() bool {
 		if err := reaper.Tick(t.Context()); err != nil {
 			t.Fatal(err)

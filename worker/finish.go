@@ -8,7 +8,8 @@ import (
 )
 
 // finish writes how an attempt ended and carries the next one, if there is one.
-func (w *Worker) finish(ctx context.Context, outcome fanfare.Outcome, workErr error) (fanfare.JobStatus, error) {
+// It returns the job as it is now, nil if nothing was written.
+func (w *Worker) finish(ctx context.Context, kind string, outcome fanfare.Outcome, workErr error) *fanfare.Job {
 	var job *fanfare.Job
 	err := jobs.Persist(ctx, func() (err error) {
 		job, err = w.results.do(ctx, outcome)
@@ -16,13 +17,17 @@ func (w *Worker) finish(ctx context.Context, outcome fanfare.Outcome, workErr er
 	})
 	if err != nil {
 		w.logger.ErrorContext(ctx, "an attempt's outcome could not be written; its lease will expire", "error", err)
-		return "", nil
+		return nil
 	}
 	if job == nil {
+		w.config.Meter.AttemptFenced(kind)
 		w.logger.WarnContext(ctx, "an attempt's outcome came too late: its lease was lost", "work", workErr)
-		return "", nil
+		return nil
 	}
 	w.hints.Publish(ctx, *job)
+	if job.Status.Done() {
+		w.config.Meter.JobDone(*job)
+	}
 	if job.Status == fanfare.JobFailed {
 		w.reporter.Report(ctx, workErr, map[string]string{"kind": job.Kind})
 	}
@@ -31,7 +36,7 @@ func (w *Worker) finish(ctx context.Context, outcome fanfare.Outcome, workErr er
 			w.logger.WarnContext(ctx, "the next attempt is left to the relay", "error", err)
 		}
 	}
-	return job.Status, nil
+	return job
 }
 
 // recorder is the worker as a run sees it.

@@ -46,6 +46,7 @@ type Config struct {
 	Heartbeat time.Duration // how often leases are renewed; well below Lease
 	// Lookup finds a kind by its name; nil is jobs.Lookup, every kind there is.
 	Lookup func(name string) (jobs.Definition, bool)
+	Meter  Meter // nil: nobody counts
 }
 
 // Default times. A dead worker's jobs are running again after at most the
@@ -95,6 +96,9 @@ type attempt struct {
 func New(config Config, store Store, queue Queue, hints Publisher, deps jobs.Deps, logger *slog.Logger, reporter fanfare.Reporter) *Worker {
 	if config.Lookup == nil {
 		config.Lookup = jobs.Lookup
+	}
+	if config.Meter == nil {
+		config.Meter = unmetered{}
 	}
 	w := &Worker{
 		config: config, store: store, queue: queue, hints: hints, deps: deps, logger: logger, reporter: reporter,
@@ -153,6 +157,8 @@ func (w *Worker) claim(ctx context.Context, jobID string) (*fanfare.Claimed, err
 }
 
 func (w *Worker) attempt(ctx context.Context, definition jobs.Definition, claimed fanfare.Claimed) (fanfare.JobStatus, error) {
+	began := time.Now()
+	w.config.Meter.JobClaimed(claimed.Job)
 	w.hints.Publish(ctx, claimed.Job)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -164,12 +170,18 @@ func (w *Worker) attempt(ctx context.Context, definition jobs.Definition, claime
 	run := jobs.NewRun(claimed, w.deps, (*recorder)(w))
 	finished, workErr := w.work(ctx, definition, run)
 	if errors.Is(context.Cause(ctx), errLeaseLost) {
+		w.config.Meter.AttemptFenced(claimed.Job.Kind)
 		w.logger.WarnContext(ctx, "an attempt lost its lease; what it did not record is dropped")
 		return "", nil
 	}
 	outcome := w.outcome(ctx, definition, claimed, finished, workErr)
 	outcome.Usage = run.UnbookedUsage()
-	return w.finish(context.WithoutCancel(ctx), outcome, workErr)
+	job := w.finish(context.WithoutCancel(ctx), claimed.Job.Kind, outcome, workErr)
+	if job == nil {
+		return "", nil
+	}
+	w.config.Meter.AttemptEnded(job.Kind, time.Since(began))
+	return job.Status, nil
 }
 
 // work gives the attempt its time and catches its panics. The error tells by
