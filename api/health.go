@@ -121,7 +121,7 @@ func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 	defer cancel()
 	out := &readyOutput{Status: http.StatusOK, CacheControl: uncached, Body: Readiness{Ready: true}}
 	switch {
-	case s.isDraining():
+	case s.unready.Load():
 		out.Body = Readiness{Error: "Shutting down"}
 	case s.Store.Ping(limited) != nil:
 		out.Body = Readiness{Error: "Database not ready"}

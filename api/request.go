@@ -70,6 +70,9 @@ func (s *Server) begin(c *gin.Context) {
 		id = uuid.Must(uuid.NewV7()).String()
 	}
 	c.Header("X-Request-Id", id)
+	if s.unready.Load() {
+		c.Header("Connection", "close")
+	}
 	secure(c.Writer.Header())
 	agent := []rune(printable(c.Request.UserAgent()))
 	r := &request{

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -121,7 +122,8 @@ type Server struct {
 	leaving  leavingPage
 	started  time.Time
 	warden   warden
-	draining chan struct{} // closed when the process is about to stop
+	unready  atomic.Bool   // the process is about to stop
+	draining chan struct{} // closed when it accepts nothing more
 	drain    sync.Once
 }
 
@@ -182,18 +184,17 @@ func (s *Server) humaConfig() huma.Config {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// Drain makes readiness say no, so that a load balancer sends requests
-// elsewhere, answers those who wait for a job, and ends the streams: their
-// clients go on at another process.
-func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
+// Unready makes readiness say no, so that load balancers send requests
+// elsewhere. Whatever still comes is answered, and each answer asks its client
+// to open another connection next time (RFC 9112, section 9.6).
+func (s *Server) Unready() { s.unready.Store(true) }
 
-func (s *Server) isDraining() bool {
-	select {
-	case <-s.draining:
-		return true
-	default:
-		return false
-	}
+// Drain is Unready, answers those who wait for a job, and ends the streams.
+// Their clients come back, some at once: call it when nobody can reach this
+// process any more, so that they go on at another.
+func (s *Server) Drain() {
+	s.Unready()
+	s.drain.Do(func() { close(s.draining) })
 }
 
 func prefixes(list []netip.Prefix) []string {

@@ -19,6 +19,11 @@ import (
 	"fanfare/timetable"
 )
 
+// noticePause is how long the API still answers after its readiness said no:
+// load balancers that ask each second have then asked, and what they sent until
+// they did is not refused.
+const noticePause = 2 * time.Second
+
 // API serves HTTP until ctx is done, and then what is under way, for at most
 // SHUTDOWN_TIMEOUT.
 func (p Process) API(ctx context.Context) error {
@@ -31,10 +36,11 @@ func (p Process) API(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening on HTTP_ADDR: %w", err)
 	}
-	return p.serveAPI(ctx, listener)
+	return p.serveAPI(ctx, listener, min(noticePause, p.Config.ShutdownTimeout/2))
 }
 
-func (p Process) serveAPI(ctx context.Context, listener net.Listener) error {
+// serveAPI: see shutDown for the pause.
+func (p Process) serveAPI(ctx context.Context, listener net.Listener, pause time.Duration) error {
 	defer func() { _ = listener.Close() }()
 	parts, err := p.open(ctx)
 	if err != nil {
@@ -51,6 +57,7 @@ func (p Process) serveAPI(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
+	server.RegisterOnShutdown(handler.Drain) // which is once the listener is closed
 	hubCtx, stopHub := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHub()
 	var g errgroup.Group
@@ -68,19 +75,27 @@ func (p Process) serveAPI(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
+			defer stopHub()
+			parts.shutDown(ctx, server, handler, pause)
 		case <-hubCtx.Done():
-			return nil
-		}
-		defer stopHub()
-		handler.Drain()
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
-		defer cancel()
-		if err := server.Shutdown(limit); err != nil {
-			parts.logger.WarnContext(ctx, "some requests were cut off at shutdown", "error", err)
 		}
 		return nil
 	})
 	return g.Wait()
+}
+
+// shutDown says first that no more requests should come, answers for the pause
+// those that come nevertheless, and only then closes the listener. Streams end
+// after that, so that no client of one comes back to this process.
+func (p *parts) shutDown(ctx context.Context, server *http.Server, handler *api.Server, pause time.Duration) {
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
+	defer cancel()
+	handler.Unready()
+	p.logger.InfoContext(ctx, "draining: requests under way may finish", "within", p.Config.ShutdownTimeout.String())
+	time.Sleep(pause)
+	if err := server.Shutdown(limit); err != nil {
+		p.logger.WarnContext(ctx, "some requests were cut off at shutdown", "error", err)
+	}
 }
 
 func (p *parts) apiServer() (*api.Server, error) {

@@ -78,7 +78,7 @@ func (d Dev) Run(ctx context.Context, ready func(ctx context.Context, d *Dev, st
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.serveAPI(ctx, listener) })
+	g.Go(func() error { return d.serveAPI(ctx, listener, 0) }) // nobody balances, and somebody waits at a terminal
 	g.Go(func() error { return d.Worker(ctx) })
 	g.Go(func() error { return d.Scheduler(ctx) })
 	g.Go(func() error {

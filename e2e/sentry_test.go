@@ -175,7 +175,8 @@ func TestWhatSentryHears(t *testing.T) {
 	c := newCluster(t, 0)
 	c.model.misbehave()
 	settings := []string{"SENTRY_DSN=" + heard.dsn(), "APP_ENV=test"}
-	api, worker := c.api(settings...), c.worker("worker1", settings...)
+	// The API must not still be in its pause when it is seen to wait for Sentry.
+	api, worker := c.api(append(settings, "SHUTDOWN_TIMEOUT=100ms")...), c.worker("worker1", settings...)
 	c.awaitWorkers(1)
 	base := c.apis[1]
 	header := http.Header{"Authorization": {"Bearer " + c.key}}
