@@ -28,9 +28,17 @@ func overdue(db *teststore.DB) fanfare.Job {
 
 func tick(t *testing.T, db *teststore.DB, q *testqueue.Queue) {
 	t.Helper()
-	if err := (scheduler.Relay{Outbox: db, Carrier: q}).Tick(t.Context()); err != nil {
+	tickCounted(t, db, q)
+}
+
+// tickCounted is tick, and returns what was counted.
+func tickCounted(t *testing.T, db *teststore.DB, q *testqueue.Queue) counts {
+	t.Helper()
+	counted := counts{}
+	if err := (scheduler.Relay{Outbox: db, Carrier: q, Meter: counted}).Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return counted
 }
 
 func wantCarried(t *testing.T, db *teststore.DB, q *testqueue.Queue, job fanfare.Job, dispatch int) {
@@ -49,7 +57,7 @@ func TestALostTaskIsCarriedAgain(t *testing.T) {
 	if err := q.Redis.FlushDB(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	tick(t, db, q)
+	tickCounted(t, db, q).want(t, "restored ai")
 	wantCarried(t, db, q, job, 1)
 	if queues := q.Redis.SMembers(t.Context(), "asynq:queues").Val(); len(queues) == 0 {
 		t.Error("operators see no queue")

@@ -53,7 +53,8 @@ func TestTheReaperSettlesLostAndLateJobs(t *testing.T) {
 	db.Exec(`UPDATE jobs SET losses = 2 WHERE id = $1`, doomed.ID)
 	db.Exec(`UPDATE jobs SET deadline = now() WHERE id = $1`, late.ID)
 	heard := &ears{jobs: map[string]fanfare.JobStatus{}}
-	reaper := scheduler.NewReaper(db, heard, heard, nil, 50*time.Millisecond)
+	counted := counts{}
+	reaper := scheduler.NewReaper(db, heard, heard, counted, 50*time.Millisecond)
 	await.True(t, "the lost job is settled", func() bool {
 		if err := reaper.Tick(t.Context()); err != nil {
 			t.Fatal(err)
@@ -63,6 +64,10 @@ func TestTheReaperSettlesLostAndLateJobs(t *testing.T) {
 	want := map[string]fanfare.JobStatus{lost.ID: fanfare.JobRetrying, late.ID: fanfare.JobExpired, doomed.ID: fanfare.JobFailed}
 	if diff := cmp.Diff(want, heard.jobs); diff != "" {
 		t.Errorf("listeners heard (-want +got):\n%s", diff)
+	}
+	counted.want(t, "done expired", "done failed", "lost campaign.generate")
+	if n := counted["lost campaign.generate"]; n != 2 {
+		t.Errorf("%d lost leases were counted", n)
 	}
 	if diff := cmp.Diff([]string{"worker_lost campaign.generate " + doomed.ID}, heard.reports); diff != "" {
 		t.Errorf("reported were (-want +got):\n%s", diff)

@@ -36,7 +36,7 @@ WITH waiting AS (
 	FROM (SELECT next_at FROM schedules WHERE enabled AND next_at <= now() ORDER BY next_at LIMIT $2) s
 )
 SELECT (SELECT coalesce(jsonb_agg(jsonb_build_object('queue', queue, 'waiting', coalesce(waiting, 0),
-			'running', coalesce(running, 0), 'oldest', ` + nanoseconds("since") + `)), '[]')
+			'running', coalesce(running, 0), 'oldest', ` + nanoseconds("since") + `) ORDER BY queue), '[]')
 		FROM waiting FULL JOIN running USING (queue)),
 	(SELECT ` + nanoseconds("min(relay_at)") + ` FROM (SELECT relay_at FROM jobs
 		WHERE status IN ('scheduled', 'queued', 'retrying') ORDER BY relay_at LIMIT 1) j),
