@@ -98,12 +98,7 @@ func (c *cluster) env(extra ...string) []string {
 // api starts an API on a free port and waits until it answers.
 func (c *cluster) api(extra ...string) *process {
 	c.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	_ = listener.Close()
+	addr := freeAddr(c.t)
 	p := c.start(fmt.Sprintf("api%d", len(c.apis)+1), c.env(append(extra, "HTTP_ADDR="+addr)...), "api")
 	c.apis = append(c.apis, "http://"+addr)
 	eventually(c.t, 20*time.Second, "the API to be ready", func() bool {
@@ -115,6 +110,17 @@ func (c *cluster) api(extra ...string) *process {
 		return response.StatusCode == http.StatusOK
 	})
 	return p
+}
+
+// freeAddr is where a process can listen.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
 }
 
 func (c *cluster) worker(name string, extra ...string) *process {

@@ -23,7 +23,7 @@ const (
 
 // TestNothingSecretIsFoundElsewhere does everything with a password, an API key,
 // a credential, a brief and a recipient, well and badly, and searches the logs,
-// Redis, what Sentry hears and the bodies of errors for them.
+// Redis, the metrics, what Sentry hears and the bodies of errors for them.
 //
 // Guards: what is masked and left out of logs (telemetry), the quotes of
 // providers (channel/connector), payloads that are an id (queue).
@@ -31,8 +31,13 @@ func TestNothingSecretIsFoundElsewhere(t *testing.T) {
 	t.Parallel()
 	heard := newSentry(t)
 	c := newCluster(t, 0)
-	settings := []string{"SENTRY_DSN=" + heard.dsn(), "ALLOW_PRIVATE_HOSTS=true"}
-	processes := []*process{c.api(settings...), c.worker("worker", settings...), c.start("scheduler", c.env(settings...), "scheduler")}
+	metrics := map[string]string{"api": freeAddr(t), "worker": freeAddr(t), "scheduler": freeAddr(t)}
+	settings := func(name string) []string {
+		return []string{"SENTRY_DSN=" + heard.dsn(), "ALLOW_PRIVATE_HOSTS=true", "METRICS_ADDR=" + metrics[name]}
+	}
+	processes := []*process{
+		c.api(settings("api")...), c.worker("worker", settings("worker")...), c.start("scheduler", c.env(settings("scheduler")...), "scheduler"),
+	}
 	base := c.apis[1]
 	c.awaitWorkers(1)
 	receiver, err := mailbox.Start(t.Context(), mailbox.Options{
@@ -64,6 +69,12 @@ func TestNothingSecretIsFoundElsewhere(t *testing.T) {
 		t.Errorf("%d deliveries were refused by the mail server: nothing was tested", failed)
 	}
 	in := map[string]string{"Redis": redisContents(c), "error bodies": seen.errors.String()}
+	for name, addr := range metrics {
+		_, in["metrics of the "+name] = c.get("http://"+addr, "/metrics")
+		if !strings.Contains(in["metrics of the "+name], `fanfare_jobs_total{kind="campaign.launch"`) {
+			t.Errorf("the %s shows no metrics: %.100s", name, in["metrics of the "+name])
+		}
+	}
 	for _, p := range processes {
 		if code := p.terminate(30 * time.Second); code != 0 {
 			t.Errorf("%s exited with %d", p.name, code)
