@@ -31,8 +31,12 @@ const (
 	ActionJobCancel          = "job.cancel"
 	ActionJobExpire          = "job.expire"
 	ActionJobRetry           = "job.retry"
+	ActionJobRun             = "job.run" // before its time, by an operator
 	ActionKeyCreate          = "key.create"
 	ActionKeyDelete          = "key.delete"
+	ActionQueuePause         = "queue.pause"
+	ActionQueueResume        = "queue.resume"
+	ActionQueueTidy          = "queue.tidy" // an entry of the dashboard was removed; its job stays as it was
 	ActionRecipientsReplace  = "recipients.replace"
 	ActionRecipientSuppress  = "recipient.suppress"
 	ActionScheduleSet        = "schedule.set"
@@ -52,12 +56,12 @@ func AuditActions() []string {
 	return []string{
 		ActionAnalyticsAnalyze, ActionAnalyticsOptimize, ActionAuditDrop, ActionBrandCreate, ActionBrandDelete,
 		ActionBrandUpdate, ActionCampaignCreate, ActionCampaignDelete, ActionCampaignLaunch, ActionCampaignLaunchAsk,
-		ActionCampaignTestSend, ActionCampaignUpdate, ActionConversationDelete, ActionDeliveryResend,
-		ActionDeliveryUnknown, ActionInputRefused, ActionIntegrationCreate, ActionIntegrationDelete, ActionIntegrationTest,
-		ActionJobAttemptEnd, ActionJobAttemptStart, ActionJobCancel, ActionJobExpire, ActionJobRetry, ActionKeyCreate,
-		ActionKeyDelete, ActionRecipientSuppress, ActionRecipientsReplace, ActionScheduleDelete, ActionScheduleFire,
-		ActionScheduleSet, ActionScheduleSkip, ActionScheduleStop, ActionUserDisable, ActionUserLogin, ActionUserLogout,
-		ActionUserPassword, ActionUserRegister,
+		ActionCampaignTestSend, ActionCampaignUpdate, ActionConversationDelete, ActionDeliveryResend, ActionDeliveryUnknown,
+		ActionInputRefused, ActionIntegrationCreate, ActionIntegrationDelete, ActionIntegrationTest, ActionJobAttemptEnd,
+		ActionJobAttemptStart, ActionJobCancel, ActionJobExpire, ActionJobRetry, ActionJobRun, ActionKeyCreate,
+		ActionKeyDelete, ActionQueuePause, ActionQueueResume, ActionQueueTidy, ActionRecipientSuppress,
+		ActionRecipientsReplace, ActionScheduleDelete, ActionScheduleFire, ActionScheduleSet, ActionScheduleSkip,
+		ActionScheduleStop, ActionUserDisable, ActionUserLogin, ActionUserLogout, ActionUserPassword, ActionUserRegister,
 	}
 }
 

@@ -19,9 +19,8 @@ type jobStore interface {
 	Jobs(ctx context.Context, userID string, filter fanfare.JobFilter, page fanfare.Page) ([]fanfare.Job, error)
 	UnfinishedJobs(ctx context.Context, userID string, limit int) (int, error)
 	Submit(ctx context.Context, job fanfare.NewJob) (fanfare.Job, error)
-	// Cancel returns the jobs that it made a difference to.
-	Cancel(ctx context.Context, userID string, ids ...string) ([]fanfare.Job, error)
-	Retry(ctx context.Context, userID, id string, resendUnknown bool) (fanfare.Job, error)
+	AnyJob(ctx context.Context, id string) (fanfare.Job, error)
+	jobs.ChangeStore
 	LiveJobs(ctx context.Context, userID, campaignID string) ([]string, error)
 }
 
@@ -203,22 +202,14 @@ func (s *Server) cancelJob(ctx context.Context, in *IDInput) (*jobOutput, error)
 	return &jobOutput{Status: http.StatusOK, Body: JobAnswer{Job: viewJob(job)}}, nil
 }
 
-// cancel cancels the user's jobs, in a transaction of the caller, and leaves an
-// audit record for each that it made a difference to. These are returned, to
-// be published after the commit: a hint that comes before it is a lost one.
+// cancel cancels the user's jobs, in a transaction of the caller. Those that it
+// made a difference to are returned, to be published after the commit.
 func (s *Server) cancel(ctx context.Context, ids ...string) ([]fanfare.Job, error) {
-	canceled, err := s.Store.Cancel(ctx, user(ctx).ID, ids...)
-	if err != nil {
-		return nil, err
-	}
-	for _, job := range canceled {
-		record := audited(ctx, fanfare.ActionJobCancel, job.ID, map[string]any{"kind": job.Kind})
-		if err := s.Store.Audit(ctx, record); err != nil {
-			return nil, err
-		}
-	}
-	return canceled, nil
+	return jobs.Cancel(ctx, s.Store, byUser(ctx), user(ctx).ID, ids...)
 }
+
+// byUser is the user of this request, who changes a job of theirs.
+func byUser(ctx context.Context) jobs.By { return jobs.By{Origin: requestFrom(ctx).origin} }
 
 type retryJobInput struct {
 	IDInput
@@ -233,17 +224,8 @@ type retryOptions struct {
 func (s *Server) retryJob(ctx context.Context, in *retryJobInput) (*jobOutput, error) {
 	answer, err := s.once(ctx, func(ctx context.Context) (created, error) {
 		resendUnknown := in.Body != nil && in.Body.ResendUnknown
-		job, err := s.Store.Retry(ctx, user(ctx).ID, in.ID, resendUnknown)
-		if err != nil {
-			return created{}, err
-		}
-		if job.Kind == jobs.LaunchCampaign.Name {
-			if err := s.auditResend(ctx, job); err != nil {
-				return created{}, err
-			}
-		}
-		record := audited(ctx, fanfare.ActionJobRetry, job.ID, map[string]any{"kind": job.Kind, "retryOf": in.ID})
-		return accepted(job, JobAnswer{Job: viewJob(job)}), s.Store.Audit(ctx, record)
+		job, err := jobs.Retry(ctx, s.Store, byUser(ctx), user(ctx).ID, in.ID, resendUnknown)
+		return accepted(job, JobAnswer{Job: viewJob(job)}), err
 	})
 	if err != nil {
 		return nil, err

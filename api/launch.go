@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"fanfare"
@@ -13,7 +11,6 @@ import (
 type launchStore interface {
 	jobs.LaunchStore
 	IntegrationFor(ctx context.Context, userID string, channel fanfare.Channel) (fanfare.Integration, error)
-	DeliveryCounts(ctx context.Context, launchID string) ([]fanfare.DeliveryCount, error)
 	Reserve(ctx context.Context, integrationID string, rate float64, within time.Duration) (time.Duration, error)
 }
 
@@ -74,27 +71,4 @@ func (s *Server) auditRefusedLaunch(ctx context.Context, request jobs.LaunchRequ
 	if err := s.Store.Audit(ctx, record); err != nil {
 		s.Logger.WarnContext(ctx, "a refused launch could not be recorded", "error", err)
 	}
-}
-
-// auditResend leaves a record of who lets a launch send what may have been sent
-// already.
-func (s *Server) auditResend(ctx context.Context, job fanfare.Job) error {
-	var payload jobs.LaunchCampaignPayload
-	if err := json.Unmarshal(job.Payload, &payload); err != nil {
-		return fmt.Errorf("decoding the payload of a launch: %w", err)
-	}
-	if !payload.ResendUnknown {
-		return nil
-	}
-	counts, err := s.Store.DeliveryCounts(ctx, payload.LaunchID)
-	if err != nil {
-		return err
-	}
-	unknown := 0
-	for _, count := range counts {
-		if count.Status == fanfare.DeliveryUnknown {
-			unknown += count.Count
-		}
-	}
-	return s.Store.Audit(ctx, audited(ctx, fanfare.ActionDeliveryResend, payload.LaunchID, map[string]any{"deliveries": unknown}))
 }

@@ -37,7 +37,8 @@ func calls(s *store.Store) map[string]call {
 
 func callsOfJobs(s *store.Store) map[string]call {
 	return map[string]call{
-		"Job": func(ctx context.Context) error { return second(s.Job(ctx, busy, uid(40_000))) },
+		"Job":    func(ctx context.Context) error { return second(s.Job(ctx, busy, uid(40_000))) },
+		"AnyJob": func(ctx context.Context) error { return second(s.AnyJob(ctx, uid(40_000))) },
 		"Jobs": func(ctx context.Context) error {
 			every := fanfare.JobFilter{Status: fanfare.JobExpired, Kind: "analytics.optimize", CampaignID: uid(100)}
 			return each(filters(every), func(f fanfare.JobFilter) error {
@@ -61,6 +62,10 @@ func callsOfJobs(s *store.Store) map[string]call {
 		"Uncarried": func(ctx context.Context) error { return second(s.Uncarried(ctx, 100, time.Minute)) },
 		"Redispatch": func(ctx context.Context) error {
 			return second(s.Redispatch(ctx, fanfare.Job{ID: uid(49_999), Dispatch: 1}))
+		},
+		"RunNow": func(ctx context.Context) error {
+			_, _, err := s.RunNow(ctx, fanfare.Job{ID: uid(49_999), Dispatch: 1})
+			return err
 		},
 		"Prune":     s.Prune,
 		"WorkersUp": func(ctx context.Context) error { return second(s.WorkersUp(ctx, time.Minute)) },

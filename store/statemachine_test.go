@@ -281,3 +281,33 @@ func TestRedispatchIsForWaitingJobs(t *testing.T) {
 		}
 	}
 }
+
+// TestRunNowIsForWaitingJobs: it makes them due under a new number and tells
+// nobody.
+func TestRunNowIsForWaitingJobs(t *testing.T) {
+	db := teststore.New(t)
+	for _, status := range fanfare.JobStatuses() {
+		job, _ := arrange(t, db, status)
+		db.Exec(`UPDATE jobs SET run_at = now() + interval '1 hour' WHERE id = $1 AND finished_at IS NULL AND lease_token IS NULL`, job.ID)
+		job = db.Now(job)
+		want := rowOf(t, db, job)
+		if status.Waiting() {
+			want.Dispatch++
+		}
+		for n, done := range []bool{status.Waiting(), false} { // the second knows an older number
+			due, got, err := db.RunNow(t.Context(), job)
+			if got != done || err != nil {
+				t.Errorf("%s, call %d: RunNow = %t, %v; want %t", status, n, got, err, done)
+			}
+			if got && (due.RunAt == nil || due.RunAt.After(db.Now(job).UpdatedAt) || !due.UpdatedAt.After(job.UpdatedAt)) {
+				t.Errorf("%s: it is due at %v, changed at %s", status, due.RunAt, due.UpdatedAt)
+			}
+		}
+		if diff := cmp.Diff(want, rowOf(t, db, job)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", status, diff)
+		}
+		if status.Waiting() {
+			db.Claimed(job)
+		}
+	}
+}

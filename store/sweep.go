@@ -54,6 +54,21 @@ func (s *Store) Redispatch(ctx context.Context, job fanfare.Job) (bool, error) {
 	return n == 1, wrap(err, "giving a job's task a new number")
 }
 
+// RunNow makes a waiting job due at once and gives its task a new number, unless
+// it is not as it was read any more. It reports whether it did.
+func (s *Store) RunNow(ctx context.Context, job fanfare.Job) (fanfare.Job, bool, error) {
+	var rows []jobRow
+	err := s.q(ctx).SelectContext(ctx, &rows, `UPDATE jobs SET run_at = now(), dispatch = dispatch + 1,
+			relay_at = now() + `+relayGrace+`, updated_at = now()
+		WHERE id = $1 AND dispatch = $2 AND status IN ('scheduled', 'queued', 'retrying')
+		RETURNING `+jobColumns, job.ID, job.Dispatch)
+	if err != nil || len(rows) == 0 {
+		return fanfare.Job{}, false, wrap(err, "letting a job run at once")
+	}
+	due, err := rows[0].job()
+	return due, err == nil, err
+}
+
 // Prune makes the audit partitions of the coming months and deletes what has
 // had its time: idempotency keys after a day, expired sessions, workers not heard
 // of for a day, lists of recipients that no campaign has, and what became of
