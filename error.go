@@ -21,6 +21,7 @@ const (
 	CodeLaunchInProgress    = "launch_in_progress"
 	CodeIntegrationExists   = "integration_exists"
 	CodeNotRetryable        = "not_retryable"
+	CodeNotPossible         = "not_possible"
 	CodeIdempotencyInFlight = "idempotency_in_flight"
 	CodeIdempotencyMismatch = "idempotency_mismatch"
 	CodeTooLarge            = "too_large"

@@ -37,7 +37,7 @@ func (s *Server) cookieName() string {
 // authenticate finds out who makes a request, and refuses nobody where
 // somebody is needed.
 func (s *Server) authenticate(ctx huma.Context) (pass bool) {
-	identity, err := s.identify(ctx)
+	identity, err := s.identify(humaginContext(ctx).Request)
 	if err != nil && fanfare.ErrorCode(err) != fanfare.CodeNotFound {
 		s.stop(ctx, err)
 		return false
@@ -58,13 +58,13 @@ func (s *Server) authenticate(ctx huma.Context) (pass bool) {
 
 // identify returns nil where nobody, or nobody any more, is behind the
 // credentials. A key counts before a cookie.
-func (s *Server) identify(ctx huma.Context) (*fanfare.Identity, error) {
+func (s *Server) identify(r *http.Request) (*fanfare.Identity, error) {
 	var identity fanfare.Identity
 	var err error
-	if key, ok := bearer(ctx.Header("Authorization")); ok {
-		identity, err = s.Store.IdentityByAPIKey(ctx.Context(), s.Tokens.KeyDigest(key))
-	} else if cookie, cookieErr := huma.ReadCookie(ctx, s.cookieName()); cookieErr == nil {
-		identity, err = s.Store.IdentityBySession(ctx.Context(), s.Tokens.SessionDigest(cookie.Value))
+	if key, ok := bearer(r.Header.Get("Authorization")); ok {
+		identity, err = s.Store.IdentityByAPIKey(r.Context(), s.Tokens.KeyDigest(key))
+	} else if cookie, cookieErr := r.Cookie(s.cookieName()); cookieErr == nil {
+		identity, err = s.Store.IdentityBySession(r.Context(), s.Tokens.SessionDigest(cookie.Value))
 	} else {
 		return nil, nil
 	}

@@ -50,7 +50,7 @@ func statusOf(code string) int {
 	case fanfare.CodeMethodNotAllowed:
 		return http.StatusMethodNotAllowed
 	case fanfare.CodeCampaignBusy, fanfare.CodeNotReady, fanfare.CodeLaunchInProgress, fanfare.CodeIntegrationExists,
-		fanfare.CodeNotRetryable, fanfare.CodeIdempotencyInFlight:
+		fanfare.CodeNotRetryable, fanfare.CodeNotPossible, fanfare.CodeIdempotencyInFlight:
 		return http.StatusConflict
 	case fanfare.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
 
 	"fanfare"
 	"fanfare/internal/apitest"
@@ -77,3 +80,7 @@ type (
 	identity = fanfare.Identity
 	user     = fanfare.User
 )
+
+func leaseToken() string { return uuid.Must(uuid.NewV4()).String() }
+
+const leaseTime = time.Minute

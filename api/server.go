@@ -106,6 +106,7 @@ type Deps struct {
 	// Connections opens integrations, to try them.
 	Connections fanfare.Connections
 	Links       jobs.Links
+	Dashboard   Dashboard
 	PingRedis   func(ctx context.Context) error
 	Logger      *slog.Logger
 	Reporter    fanfare.Reporter
@@ -145,7 +146,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s.engine.Use(s.begin, s.recover, s.cors(), s.sameOrigin, s.readAddress)
-	s.engine.NoRoute(func(c *gin.Context) { s.fail(c, errNoRoute()) })
+	s.engine.NoRoute(s.operators, func(c *gin.Context) { s.fail(c, errNoRoute()) })
 	s.engine.NoMethod(func(c *gin.Context) { s.fail(c, errNoMethod(c.Request.Method)) })
 	s.api = humagin.New(s.engine, s.humaConfig())
 	s.api.UseMiddleware(checked(s.authenticate), checked(s.limit), checked(s.readBody))

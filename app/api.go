@@ -15,6 +15,7 @@ import (
 	"fanfare/cache"
 	"fanfare/config"
 	"fanfare/events"
+	"fanfare/queue"
 	"fanfare/ratelimit"
 	"fanfare/timetable"
 )
@@ -104,6 +105,10 @@ func (p *parts) apiServer() (*api.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	dashboard, err := queue.NewDashboard(p.queue, api.DashboardPath)
+	if err != nil {
+		return nil, err
+	}
 	return api.New(api.Config{
 		Version:        p.Version,
 		PublicURL:      p.Config.PublicURL,
@@ -126,6 +131,7 @@ func (p *parts) apiServer() (*api.Server, error) {
 		Accounts:  auth.Accounts{},
 		Providers: connections.registry, Vault: connections.keyring, Connections: connections,
 		Links:     links{publicURL: p.Config.PublicURL, tokens: secrets},
+		Dashboard: dashboard,
 		PingRedis: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() },
 		Logger:    p.logger,
 		Reporter:  p.reporter,

@@ -107,8 +107,13 @@ func (a *App) serve(t testing.TB, setup *Setup) {
 	t.Helper()
 	logger := telemetry.NewLogger(a.Log, nil)
 	a.Hub, a.Texts = events.NewHub(a.Redis, logger), events.NewTexts(a.Redis, logger)
+	q := queue.New(a.Redis)
+	dashboard, err := queue.NewDashboard(q, api.DashboardPath)
+	if err != nil {
+		t.Fatal(err)
+	}
 	deps := api.Deps{
-		Store: a.Store, Queue: queue.New(a.Redis), Hub: a.Hub, Texts: a.Texts,
+		Store: a.Store, Queue: q, Dashboard: dashboard, Hub: a.Hub, Texts: a.Texts,
 		Limiter: ratelimit.New(a.Redis, a.tokens.Derive("rate limits")),
 		Cleaner: cleaner{}, Cache: cache.New(a.Redis, logger), Passwords: auth.NewHasher(), Tokens: a.tokens, Accounts: auth.Accounts{},
 		Timetable: timetable.Table{}, Providers: a.Providers, Vault: a.Keyring, Connections: a.Providers, Links: a.Providers,
@@ -118,7 +123,6 @@ func (a *App) serve(t testing.TB, setup *Setup) {
 	if setup.Wrap != nil {
 		setup.Wrap(&deps)
 	}
-	var err error
 	if a.API, err = api.New(setup.Config, deps); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"fanfare"
+	"fanfare/queue"
+	"fanfare/scheduler"
 )
 
 // User makes a user with an API key, and a client that uses it.
@@ -22,6 +24,14 @@ func (a *App) User(t testing.TB, email string) *Client {
 		t.Fatal(err)
 	}
 	return &Client{app: a, UserID: user.ID, Header: map[string]string{"Authorization": "Bearer " + key}}
+}
+
+// Admin is User for one who is an admin too.
+func (a *App) Admin(t testing.TB, email string) *Client {
+	t.Helper()
+	c := a.User(t, email)
+	a.Exec(t, `UPDATE users SET role = 'admin' WHERE id = $1`, c.UserID)
+	return c
 }
 
 // SignedIn makes a session of the client's user, and a client with its cookie.
@@ -135,6 +145,15 @@ func (a *App) Text(t testing.TB, query string, args ...any) (text string) {
 func (a *App) Exec(t testing.TB, statement string, args ...any) {
 	t.Helper()
 	if _, err := a.DB.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Relay has the relay look after every job that waits, as if it were time to.
+func (a *App) Relay(t testing.TB) {
+	t.Helper()
+	a.Exec(t, `UPDATE jobs SET relay_at = now() WHERE status IN ('scheduled', 'queued', 'retrying')`)
+	if err := (scheduler.Relay{Outbox: a.Store, Carrier: queue.New(a.Redis)}).Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
