@@ -11,7 +11,7 @@ import (
 // deliveries. It goes in small steps, the oldest first.
 func (s *Store) PruneJobs(ctx context.Context, keep time.Duration) error {
 	old := fmt.Sprintf(`now() - make_interval(secs => %f)`, seconds(keep))
-	if err := s.prune(ctx, `jobs WHERE finished_at < `+old); err != nil {
+	if err := s.pruneSteps(ctx, `jobs WHERE finished_at < `+old, pruneJobBatch); err != nil {
 		return err
 	}
 	for {

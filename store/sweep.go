@@ -89,18 +89,35 @@ func (s *Store) Prune(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-const pruneBatch = 5000
+// Rows in one step of pruning. A job takes its events and steps with it, about
+// ten rows. A step is a transaction, and streams wait for the oldest.
+const (
+	pruneBatch    = 1000
+	pruneJobBatch = 200
+)
 
 func (s *Store) prune(ctx context.Context, rows string) error {
+	return s.pruneSteps(ctx, rows, pruneBatch)
+}
+
+// pruneSteps rests after each step for as long as that took: a backlog has half
+// of the time of one connection, and what it has filled is written out meanwhile.
+func (s *Store) pruneSteps(ctx context.Context, rows string, batch int64) error {
 	table, _, _ := strings.Cut(rows, " ")
 	for {
+		started := time.Now()
 		result, err := s.q(ctx).ExecContext(ctx, `DELETE FROM `+table+`
-			WHERE ctid = ANY (ARRAY(SELECT ctid FROM `+rows+` LIMIT $1))`, pruneBatch)
+			WHERE ctid = ANY (ARRAY(SELECT ctid FROM `+rows+` LIMIT $1))`, batch)
 		if err != nil {
 			return wrap(err, "pruning "+table)
 		}
-		if n, err := result.RowsAffected(); err != nil || n < pruneBatch {
+		if n, err := result.RowsAffected(); err != nil || n < batch {
 			return wrap(err, "pruning "+table)
+		}
+		select {
+		case <-time.After(time.Since(started)):
+		case <-ctx.Done():
+			return wrap(ctx.Err(), "pruning "+table)
 		}
 	}
 }
