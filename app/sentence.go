@@ -13,3 +13,12 @@ func sentence(err error) error {
 	}
 	return err
 }
+
+// inner is what an error says beneath the sentence for people: for operators,
+// who can mend it. No cause of ours quotes a URL or a secret.
+func inner(err error) string {
+	if e, ok := errors.AsType[*fanfare.Error](err); ok && e.Cause != nil {
+		return e.Cause.Error()
+	}
+	return err.Error()
+}

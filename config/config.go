@@ -84,6 +84,16 @@ type Retention struct {
 // Load reads and checks what process p needs from environ, which has the form
 // of os.Environ. A setting that is empty is unset. The error is an *Error.
 func Load(environ []string, p Process) (Config, error) {
+	c, found := Examine(environ, p)
+	if len(found) > 0 {
+		return Config{}, &Error{Problems: found}
+	}
+	return c, nil
+}
+
+// Examine is Load for who looks for what is wrong: beside the problems, it
+// returns all that could be read.
+func Examine(environ []string, p Process) (Config, []Problem) {
 	var c Config
 	var found problems
 	found.addParsing(env.ParseWithOptions(&c, env.Options{
@@ -93,10 +103,7 @@ func Load(environ []string, p Process) (Config, error) {
 	c.setDefaults()
 	c.check(&found)
 	c.require(p, &found)
-	if err := found.err(); err != nil {
-		return Config{}, err
-	}
-	return c, nil
+	return c, found.sorted()
 }
 
 // setDefaults fills in what follows from other settings, and brings what can

@@ -55,16 +55,14 @@ func (p *problems) addParsing(err error) {
 	}
 }
 
-func (p problems) err() error {
-	if len(p) == 0 {
-		return nil
-	}
+// sorted is in the order of the settings.
+func (p problems) sorted() []Problem {
 	all := settings()
 	place := func(q Problem) int {
 		return slices.IndexFunc(all, func(s setting) bool { return s.name == q.Name })
 	}
 	slices.SortStableFunc(p, func(a, b Problem) int { return place(a) - place(b) })
-	return &Error{Problems: p}
+	return p
 }
 
 // setting is a field of Config and the variable that sets it.

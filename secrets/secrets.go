@@ -61,6 +61,9 @@ func keyID(key string) string {
 // Current is the id of the key that Seal uses.
 func (r *Keyring) Current() string { return r.current }
 
+// Knows reports whether one of the keys has that id.
+func (r *Keyring) Knows(keyID string) bool { return r.keys[keyID] != nil }
+
 // Seal encrypts the credentials of a user's integration under the current key.
 func (r *Keyring) Seal(userID, integrationID string, c fanfare.Credentials) (fanfare.Sealed, error) {
 	plain, err := json.Marshal(map[string]string(c))

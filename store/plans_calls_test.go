@@ -68,6 +68,8 @@ func callsOfJobs(s *store.Store) map[string]call {
 			return err
 		},
 		"Prune":     s.Prune,
+		"Diagnose":  func(ctx context.Context) error { return second(s.Diagnose(ctx)) },
+		"Failures":  func(ctx context.Context) error { return second(s.Failures(ctx, time.Hour)) },
 		"WorkersUp": func(ctx context.Context) error { return second(s.WorkersUp(ctx, time.Minute)) },
 		"Ping":      s.Ping,
 		"Backlog":   func(ctx context.Context) error { return second(s.Backlog(ctx)) },

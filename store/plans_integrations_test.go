@@ -24,6 +24,7 @@ func callsOfIntegrations(s *store.Store) map[string]call {
 		"Integration":       func(ctx context.Context) error { return second(s.Integration(ctx, busy, id)) },
 		"IntegrationFor":    func(ctx context.Context) error { return second(s.IntegrationFor(ctx, busy, fanfare.SMS)) },
 		"SealedCredentials": func(ctx context.Context) error { _, _, err := s.SealedCredentials(ctx, busy, id); return err },
+		"KeysInUse":         func(ctx context.Context) error { return second(s.KeysInUse(ctx)) },
 		"SealedNotUnder": func(ctx context.Context) error {
 			return each([]string{"k1", "k2", "k3"}, func(key string) error { // from after none, and on
 				first, err := s.SealedNotUnder(ctx, key, nil, 100)

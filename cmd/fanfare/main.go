@@ -30,6 +30,7 @@ type cli struct {
 	User      userCommand      `cmd:"" help:"Manage accounts."`
 	Keys      keysCommand      `cmd:"" help:"Manage the keys that credentials are encrypted under."`
 	Audit     auditCommand     `cmd:"" help:"Check the audit trail."`
+	Doctor    doctorCommand    `cmd:"" help:"Check settings, database, Redis, queues and the model, and say what to do."`
 	Version   kong.VersionFlag `help:"Print the version."`
 }
 
