@@ -52,8 +52,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // The descriptions of what is read at a scrape; they never change.
 var (
 	upDesc       = describe("fanfare_database_up", "Whether the database has told what waits; 0 leaves out all that it would tell.")
-	depthDesc    = describe("fanfare_queue_depth", "Jobs that wait, up to 20,000 over all queues. The same in every process: take the maximum.", "queue")
-	runningDesc  = describe("fanfare_queue_running", "Jobs that run, up to 20,000 over all queues. The same in every process: take the maximum.", "queue")
+	depthDesc    = describe("fanfare_queue_depth", "Jobs that wait, up to 5,000 over all queues. The same in every process: take the maximum.", "queue")
+	runningDesc  = describe("fanfare_queue_running", "Jobs that run, up to 5,000 over all queues. The same in every process: take the maximum.", "queue")
 	oldestDesc   = describe("fanfare_queue_oldest_seconds", "For how long the first of the waiting jobs could have run; 0 if none could. The same in every process: take the maximum.", "queue")
 	lagDesc      = describe("fanfare_relay_lag_seconds", "For how long the relay owes a look to the job that waits longest for it. The same in every process: take the maximum.")
 	unsealedDesc = describe("fanfare_audit_unsealed_records", "Audit records that have no seal yet, up to 1,000. The same in every process: take the maximum.")
