@@ -90,8 +90,8 @@ type AuditRecord struct {
 // AuditEntry is an audit record as it lies in the table: what is not known is
 // nil. It is what is shown and what is sealed.
 type AuditEntry struct {
-	ID        string          `json:"id"`
-	UserID    *string         `json:"userId"`
+	ID        string          `json:"id" format:"uuid"`
+	UserID    *string         `json:"userId" format:"uuid"`
 	Action    string          `json:"action" example:"campaign.create"`
 	Resource  *string         `json:"resource" doc:"The id of what it was done to"`
 	Metadata  json.RawMessage `json:"metadata" doc:"An object"`

@@ -5,7 +5,7 @@ import "time"
 // BrandKit is how a user's brand looks and sounds. At most one of a user's
 // kits is active; its tone and values go into what is generated.
 type BrandKit struct {
-	ID             string    `json:"id"`
+	ID             string    `json:"id" format:"uuid"`
 	Name           string    `json:"name"`
 	PrimaryColor   string    `json:"primaryColor"`
 	SecondaryColor string    `json:"secondaryColor"`

@@ -29,7 +29,7 @@ func CampaignStatuses() []CampaignStatus {
 
 // Campaign is a brief that became, or becomes, content for channels.
 type Campaign struct {
-	ID         string          `json:"id"`
+	ID         string          `json:"id" format:"uuid"`
 	UserID     string          `json:"-"`
 	Goal       string          `json:"goal"`
 	Channels   []Channel       `json:"channels" nullable:"false"`

@@ -15,7 +15,7 @@ const (
 // be given to a model as its own words; Quoted marks turns that a client
 // brought along, whatever role it gave them.
 type Message struct {
-	ID        string    `json:"id"`
+	ID        string    `json:"id" format:"uuid"`
 	Role      string    `json:"role" enum:"user,assistant"`
 	Content   string    `json:"content"`
 	CreatedAt time.Time `json:"createdAt"`
@@ -37,7 +37,7 @@ type Reply struct {
 
 // Conversation is a thread of briefs and answers.
 type Conversation struct {
-	ID        string          `json:"id"`
+	ID        string          `json:"id" format:"uuid"`
 	Messages  []Message       `json:"messages" nullable:"false" doc:"The latest 200, oldest first"`
 	Metadata  json.RawMessage `json:"metadata" doc:"An object"`
 	CreatedAt time.Time       `json:"createdAt"`

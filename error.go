@@ -3,6 +3,7 @@ package fanfare
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,16 @@ const (
 	CodeUnavailable         = "unavailable"
 )
 
+// ErrorCodes lists every code that a request may be refused with.
+func ErrorCodes() []string {
+	return []string{
+		CodeInvalidRequest, CodeSuspiciousInput, CodeUserExists, CodeUnauthorized, CodeForbidden, CodeNotFound,
+		CodeMethodNotAllowed, CodeCampaignBusy, CodeNotReady, CodeLaunchInProgress, CodeIntegrationExists,
+		CodeNotRetryable, CodeIdempotencyInFlight, CodeIdempotencyMismatch, CodeTooLarge, CodeUnsupportedMedia,
+		CodeRateLimited, CodeInternal, CodeUnavailable,
+	}
+}
+
 // Codes of errors that a job ends with, beside CodeInternal.
 const (
 	CodeAIUnavailable     = "ai_unavailable"
@@ -44,16 +55,16 @@ const (
 	CodeWorkerLost        = "worker_lost"
 )
 
-// IsJobCode reports whether a job may end with code.
-func IsJobCode(code string) bool {
-	switch code {
-	case CodeAIUnavailable, CodeAITimeout, CodeAIRateLimited, CodeAIRefused, CodeAIInvalidOutput,
-		CodeLaunchCheckFailed, CodeCanceled, CodeDeadlineExceeded, CodeWorkerLost, CodeInternal:
-		return true
-	default:
-		return false
+// JobCodes lists every code that a job may end with.
+func JobCodes() []string {
+	return []string{
+		CodeAIUnavailable, CodeAITimeout, CodeAIRateLimited, CodeAIRefused, CodeAIInvalidOutput,
+		CodeLaunchCheckFailed, CodeCanceled, CodeDeadlineExceeded, CodeWorkerLost, CodeInternal,
 	}
 }
+
+// IsJobCode reports whether a job may end with code.
+func IsJobCode(code string) bool { return slices.Contains(JobCodes(), code) }
 
 // Error is an error whose message is meant for a person outside: a sentence
 // that says what to do. Its cause is for the log and never reaches a client.

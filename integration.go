@@ -19,7 +19,7 @@ const (
 // Integration is a user's connection to a provider. It names the credentials
 // that are stored and never holds their values.
 type Integration struct {
-	ID               string            `json:"id"`
+	ID               string            `json:"id" format:"uuid"`
 	UserID           string            `json:"-"`
 	Name             string            `json:"name" doc:"The provider's" example:"SMTP"`
 	Type             Channel           `json:"type"`

@@ -73,8 +73,8 @@ const (
 
 // Delivery is a launch's message to one recipient, or to a provider.
 type Delivery struct {
-	ID         string         `json:"id"`
-	LaunchID   string         `json:"launchId"`
+	ID         string         `json:"id" format:"uuid"`
+	LaunchID   string         `json:"launchId" format:"uuid"`
 	Channel    Channel        `json:"channel"`
 	Recipient  *string        `json:"recipient" doc:"null where the provider knows the recipients"`
 	Status     DeliveryStatus `json:"status" enum:"pending,sending,sent,failed,unknown,skipped"`
@@ -94,7 +94,7 @@ type DeliveryFilter struct {
 // ChannelResult is how a launch went on one channel.
 type ChannelResult struct {
 	Channel     Channel        `json:"channel"`
-	Integration *string        `json:"integration" doc:"The id of the one that was used"`
+	Integration *string        `json:"integration" format:"uuid" doc:"The id of the one that was used"`
 	Status      DeliveryStatus `json:"status" enum:"sent,failed,skipped,unknown" doc:"sent if anything was sent"`
 	Sent        int            `json:"sent"`
 	Failed      int            `json:"failed"`

@@ -24,8 +24,8 @@ func (m Misfire) Tolerance() time.Duration {
 // Schedule says when a campaign is launched by itself. It has either a Cron or
 // a RunAt.
 type Schedule struct {
-	ID         string     `json:"id"`
-	CampaignID string     `json:"campaignId"`
+	ID         string     `json:"id" format:"uuid"`
+	CampaignID string     `json:"campaignId" format:"uuid"`
 	UserID     string     `json:"-"` // the campaign's owner
 	Cron       *string    `json:"cron" doc:"Five fields on the clock of the time zone; null where runAt says when"`
 	RunAt      *time.Time `json:"runAt"`
@@ -68,7 +68,7 @@ type OccurrenceRun struct {
 	At        time.Time         `json:"at" doc:"When it was due"`
 	Outcome   OccurrenceOutcome `json:"outcome" enum:"launched,skipped,missed"`
 	Reason    *string           `json:"reason" doc:"Why it was not launched"`
-	JobID     *string           `json:"jobId" doc:"Of the launch"`
+	JobID     *string           `json:"jobId" format:"uuid" doc:"Of the launch"`
 }
 
 // DueSchedule is a schedule of which an occurrence has come due.

@@ -33,7 +33,7 @@ type Session struct {
 
 // APIKey lets a program act for a user. Only a digest of the key is stored.
 type APIKey struct {
-	ID         string     `json:"id"`
+	ID         string     `json:"id" format:"uuid"`
 	Name       string     `json:"name"`
 	CreatedAt  time.Time  `json:"createdAt"`
 	LastUsedAt *time.Time `json:"lastUsedAt" doc:"To the minute; null if it was never used"`

@@ -28,7 +28,7 @@ type analyticsInput struct {
 // AnalysisAccepted is the answer to accepted metrics.
 type AnalysisAccepted struct {
 	Job        Job    `json:"job"`
-	CampaignID string `json:"campaignId"`
+	CampaignID string `json:"campaignId" format:"uuid"`
 }
 
 // Analysis is a finished analysis, for those who waited.

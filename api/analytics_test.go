@@ -115,7 +115,7 @@ func TestWaitingForAnalytics(t *testing.T) {
 		result string
 		kept   []string
 	}{
-		{"POST /api/analytics", analysis(campaign, nil), `{"insights": {"summary": "s"}, "campaignId": "c"}`, []string{"job", "campaignId"}},
+		{"POST /api/analytics", analysis(campaign, nil), `{"insights": {"summary": "s", "keyMetrics": [], "recommendations": ["r"], "optimizations": []}, "campaignId": "` + campaign + `"}`, []string{"job", "campaignId"}},
 		{"POST /api/analytics/optimizations", optimization(nil), `{"suggestions": ["s"]}`, []string{"job"}},
 	} {
 		waiting := ada.With("Prefer: wait=0", "Idempotency-Key: k")

@@ -57,7 +57,7 @@ type registerInput struct {
 
 // Account is a user as they see themselves.
 type Account struct {
-	ID        string       `json:"id"`
+	ID        string       `json:"id" format:"uuid"`
 	Name      string       `json:"name"`
 	Email     string       `json:"email"`
 	Role      fanfare.Role `json:"role,omitempty" enum:"user,admin"`

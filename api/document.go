@@ -1,63 +1,76 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"fanfare"
 )
 
 // document adds to an operation what follows from its line in the table: the
-// errors that it may answer with, all in one shape, and the headers that no
-// handler sets itself.
+// errors that it may answer with, all in one shape, and the headers of each
+// answer. What huma has read of the outputs' headers is put aside: it knows of
+// one status, and not which headers are always there.
 func document(api *huma.OpenAPI, operation *huma.Operation) {
 	line, _ := operation.Metadata[specKey].(spec)
+	operation.Description = descriptions()[line.id]
 	delete(operation.Responses, "default")
 	if operation.RequestBody != nil {
 		delete(operation.RequestBody.Content, "application/octet-stream") // as which a raw body would count
 	}
 	schema := api.Components.Schemas.Schema(reflect.TypeFor[ErrorBody](), true, "")
-	more, _ := operation.Metadata[mayFailKey].([]int)
-	for _, status := range append(line.errors(operation), more...) {
+	for status, codes := range line.refusals(operation) {
 		operation.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: errorDescription(status),
-			Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
-			Headers:     errorHeaders(status),
+			Description: errorDescription(status) + " (`" + strings.Join(codes, "`, `") + "`)",
+			Content:     map[string]*huma.MediaType{jsonType: {Schema: schema}},
 		}
 	}
-	for _, response := range operation.Responses {
-		if response.Headers == nil {
-			response.Headers = map[string]*huma.Header{}
-		}
-		response.Headers["X-Request-Id"] = textHeader("The client's own, or ours")
-		if line.limit != unlimited {
-			response.Headers[headerLimit] = textHeader("Of the limit with the least remaining: how many requests it allows")
-			response.Headers[headerRemaining] = textHeader("How many are left of it")
-			response.Headers[headerReset] = textHeader("When all are there again, in milliseconds since the epoch")
-			response.Headers[headerPolicy] = textHeader(`Each limit that the request counted against (draft-ietf-httpapi-ratelimit-headers-11): q requests in w seconds, as in "api";q=100;w=900, "ai";q=20;w=3600`)
-			response.Headers[headerService] = textHeader(`How each of them stands: r requests are left, and one more comes back in t seconds, as in "api";r=97;t=9, "ai";r=19;t=180`)
+	for status, response := range operation.Responses {
+		response.Headers = map[string]*huma.Header{}
+		for _, component := range line.headers(operation, status) {
+			name := component.header
+			response.Headers[name] = &huma.Header{Ref: "#/components/headers/" + component.name}
 		}
 	}
+	illustrate(operation)
 }
 
-// errors are the statuses that every route of its sort may answer with.
-func (line spec) errors(operation *huma.Operation) []int {
-	statuses := []int{http.StatusBadRequest, http.StatusInternalServerError}
-	add := func(when bool, more ...int) {
+const jsonType = "application/json"
+
+// refusals are the codes that a route may refuse a request with, by status:
+// those of every route of its sort, and its own.
+func (line spec) refusals(operation *huma.Operation) map[int][]string {
+	own, _ := operation.Metadata[refusesKey].([]string)
+	own = slices.Clone(own)
+	add := func(when bool, codes ...string) {
 		if when {
-			statuses = append(statuses, more...)
+			own = append(own, codes...)
 		}
 	}
-	add(line.limit != unlimited, http.StatusTooManyRequests)
-	add(line.limit != unlimited || line.access == users, http.StatusServiceUnavailable)
-	add(line.access == users, http.StatusUnauthorized)
-	add(line.method != GET && operation.Metadata[fromAnywhereKey] == nil, http.StatusForbidden)
-	add(operation.RequestBody != nil, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
-	add(hasParameter(operation, "id"), http.StatusNotFound)
-	add(hasParameter(operation, "Idempotency-Key"), http.StatusConflict, http.StatusUnprocessableEntity)
-	return statuses
+	add(true, fanfare.CodeInvalidRequest, fanfare.CodeInternal)
+	add(line.limit != unlimited, fanfare.CodeRateLimited)
+	add(line.limit != unlimited || line.access == users, fanfare.CodeUnavailable)
+	add(line.access == users, fanfare.CodeUnauthorized)
+	add(line.method != GET && operation.Metadata[fromAnywhereKey] == nil, fanfare.CodeForbidden)
+	add(operation.RequestBody != nil, fanfare.CodeTooLarge, fanfare.CodeUnsupportedMedia)
+	add(hasParameter(operation, "id"), fanfare.CodeNotFound)
+	add(hasParameter(operation, "Idempotency-Key"), fanfare.CodeIdempotencyInFlight, fanfare.CodeIdempotencyMismatch)
+	byStatus := map[int][]string{}
+	for _, code := range own {
+		if status := statusOf(code); !slices.Contains(byStatus[status], code) {
+			byStatus[status] = append(byStatus[status], code)
+		}
+	}
+	maps.DeleteFunc(byStatus, func(status int, _ []string) bool {
+		return status == http.StatusServiceUnavailable && isProbe(line.path) // which tells how it is
+	})
+	return byStatus
 }
 
 func hasParameter(operation *huma.Operation, name string) bool {
@@ -76,23 +89,17 @@ func errorDescription(status int) string {
 		return "There is nothing with that id, or it is somebody else's"
 	case http.StatusConflict:
 		return "Not now; code says why"
+	case http.StatusRequestEntityTooLarge:
+		return "The body is too large"
+	case http.StatusUnsupportedMediaType:
+		return "The body is of another type, or compressed"
 	case http.StatusUnprocessableEntity:
 		return "The Idempotency-Key was used with another body"
-	case http.StatusInternalServerError:
-		return "Our fault; quote requestId"
+	case http.StatusTooManyRequests:
+		return "A rate limit is used up; details says which number, and when to come back"
+	case http.StatusServiceUnavailable:
+		return "Not for the moment; try again"
 	default:
-		return http.StatusText(status)
+		return "Our fault; quote requestId"
 	}
-}
-
-func errorHeaders(status int) map[string]*huma.Header {
-	headers := map[string]*huma.Header{}
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		headers["Retry-After"] = textHeader("Seconds until it is worth trying again")
-	}
-	return headers
-}
-
-func textHeader(description string) *huma.Header {
-	return &huma.Header{Description: description, Schema: &huma.Schema{Type: huma.TypeString}}
 }

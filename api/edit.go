@@ -15,7 +15,7 @@ type campaignEdit struct {
 	Channels []fanfare.Channel `json:"channels" nullable:"false" minItems:"1"`
 	Content  fanfare.Content   `json:"content"`
 	Audience json.RawMessage   `json:"audience" doc:"An object of up to 64 KiB. recipients.email and recipients.sms take lists of addresses, which replace those that the campaign has, or null for none; they are shown as counts"`
-	Budget   *fanfare.Money    `json:"budget" doc:"null for none"`
+	Budget   *fanfare.Money    `json:"budget" nullable:"true" doc:"null for none"`
 }
 
 type patchCampaignInput struct {

@@ -119,8 +119,11 @@ func bodyOf(ctx context.Context, e *fanfare.Error) *ErrorBody {
 	if len(e.Fields) > 0 {
 		body.Details = map[string]any{"fields": e.Fields}
 	}
-	if e.RetryAfter > 0 {
+	switch {
+	case e.RetryAfter > 0:
 		body.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	case body.status == http.StatusServiceUnavailable:
+		body.header.Set("Retry-After", unreadyRetry)
 	}
 	return body
 }

@@ -110,7 +110,7 @@ func TestARepeatWaitsAgain(t *testing.T) {
 	ada := a.User(t, "ada@example.com").With("Idempotency-Key: k", "Prefer: wait=0")
 	first := ada.Do(t, "POST /api/campaign", `{"prompt": "tea"}`).Want(t, http.StatusAccepted)
 	job := first.Text("job.id")
-	a.Claim(t, job)
+	claimed := a.Claim(t, job)
 	second := ada.Do(t, "POST /api/campaign", `{"prompt": "tea"}`).Want(t, http.StatusAccepted)
 	header(t, second, "Idempotent-Replayed", "true")
 	if second.Text("job.status") != "running" || second.Text("job.id") != job {
@@ -120,11 +120,11 @@ func TestARepeatWaitsAgain(t *testing.T) {
 	if stored.Text("job.status") != "queued" {
 		t.Errorf("what is stored: %s", stored.Body)
 	}
-	a.Exec(t, `UPDATE jobs SET status = 'succeeded', result = '{"conversationId": "c"}', finished_at = now(), lease_token = NULL, lease_expires_at = NULL`)
+	a.Finish(t, claimed, fanfare.JobSucceeded)
 	third := ada.Do(t, "POST /api/campaign", `{"prompt": "tea"}`).Want(t, http.StatusOK)
 	header(t, third, "Idempotent-Replayed", "true")
 	header(t, third, "Preference-Applied", "wait")
-	if third.Text("conversationId") != "c" || third.At("job") != nil {
+	if third.Text("campaign.id") != first.Text("campaign.id") || third.At("job") != nil {
 		t.Errorf("the result: %s", third.Body)
 	}
 }

@@ -30,7 +30,7 @@ const eventsAtOnce = 50
 type StreamedEvent struct {
 	Type     string `json:"type" enum:"job.queued,job.started,job.progress,job.retrying,job.succeeded,job.failed,job.canceled,job.expired"`
 	Sequence int64  `json:"sequence" doc:"From 1, without gaps, per job"`
-	JobID    string `json:"jobId"`
+	JobID    string `json:"jobId" format:"uuid"`
 	Job      Job    `json:"job"`
 }
 
@@ -38,7 +38,7 @@ type StreamedEvent struct {
 // sum of all deltas up to now.
 type StreamedSnapshot struct {
 	Type    string                                `json:"type" enum:"job.snapshot"`
-	JobID   string                                `json:"jobId"`
+	JobID   string                                `json:"jobId" format:"uuid"`
 	Job     Job                                   `json:"job"`
 	Partial map[fanfare.Channel]map[string]string `json:"partial"`
 }
@@ -46,7 +46,7 @@ type StreamedSnapshot struct {
 // StreamedDelta is readable text to append to a field of a channel.
 type StreamedDelta struct {
 	Type    string          `json:"type" enum:"job.delta"`
-	JobID   string          `json:"jobId"`
+	JobID   string          `json:"jobId" format:"uuid"`
 	Channel fanfare.Channel `json:"channel"`
 	Field   string          `json:"field"`
 	Text    string          `json:"text"`

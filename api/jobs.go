@@ -26,12 +26,12 @@ type jobStore interface {
 
 // Job is a job as clients see it.
 type Job struct {
-	ID              string            `json:"id"`
+	ID              string            `json:"id" format:"uuid"`
 	Object          string            `json:"object" enum:"job"`
 	Kind            string            `json:"kind" example:"campaign.generate"`
 	Status          fanfare.JobStatus `json:"status"`
 	Done            bool              `json:"done" doc:"Whether it is over; then exactly one of result and error is set"`
-	CampaignID      *string           `json:"campaignId"`
+	CampaignID      *string           `json:"campaignId" format:"uuid"`
 	Progress        fanfare.Progress  `json:"progress"`
 	Usage           fanfare.Usage     `json:"usage"`
 	Attempt         int               `json:"attempt" doc:"Those spent and the current one"`
@@ -42,17 +42,17 @@ type Job struct {
 	FinishedAt      *time.Time        `json:"finishedAt"`
 	Deadline        time.Time         `json:"deadline"`
 	NextAttemptAt   *time.Time        `json:"nextAttemptAt"`
-	Result          json.RawMessage   `json:"result" doc:"As its kind defines it; null unless succeeded"`
+	Result          json.RawMessage   `json:"result" doc:"By kind: Generated of campaign.generate, Launched of campaign.launch, Analysis of analytics.analyze, Optimizations of analytics.optimize; null unless succeeded"`
 	Error           *fanfare.JobError `json:"error"`
-	RetryOf         *string           `json:"retryOf"`
+	RetryOf         *string           `json:"retryOf" format:"uuid"`
 	URLs            JobURLs           `json:"urls"`
 }
 
 // JobURLs are where a job can be read, watched and canceled.
 type JobURLs struct {
-	Self   string `json:"self"`
-	Events string `json:"events"`
-	Cancel string `json:"cancel"`
+	Self   string `json:"self" format:"uri-reference"`
+	Events string `json:"events" format:"uri-reference"`
+	Cancel string `json:"cancel" format:"uri-reference"`
 }
 
 func jobURL(id string) string { return "/api/jobs/" + id }

@@ -37,7 +37,7 @@ type createKeyInput struct {
 
 // NewKey is an API key, with its secret this one time.
 type NewKey struct {
-	ID        string    `json:"id"`
+	ID        string    `json:"id" format:"uuid"`
 	Name      string    `json:"name"`
 	Key       string    `json:"key,omitempty" doc:"Shown once: only a digest is kept. A replay of the request leaves it out"`
 	CreatedAt time.Time `json:"createdAt"`

@@ -145,3 +145,14 @@ func TestTestSend(t *testing.T) {
 		t.Error("the audit holds an address")
 	}
 }
+
+func TestWaitingForALaunch(t *testing.T) {
+	a := apitest.New(t)
+	ada := a.User(t, "ada@example.com")
+	waiting := ada.With("Prefer: wait=0", "Idempotency-Key: k")
+	body := `{"campaignId": "` + launchable(t, a, ada) + `"}`
+	job := waiting.Do(t, "POST /api/campaign/launch", body).Want(t, http.StatusAccepted).Text("job.id")
+	a.End(t, job, fanfare.JobSucceeded)
+	same(t, "fields", waiting.Do(t, "POST /api/campaign/launch", body).Want(t, http.StatusOK).Keys(""),
+		[]string{"campaign", "launchResults", "successCount", "totalChannels"})
+}

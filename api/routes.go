@@ -10,20 +10,15 @@ import (
 	"fanfare"
 )
 
-const apiDescription = `Fanfare turns a marketing brief into content for each channel.
-
-A POST that starts work answers 202 with a job at once. Poll the job at its Retry-After, or send ` + "`Prefer: wait=25`" + ` to
-hear as soon as it is done. What was accepted is never lost; when the model fails, the job fails and says why.
-
-Send ` + "`Idempotency-Key`" + ` with each POST that creates something: a repeat within 24 hours gets the first answer again.`
-
 // routes is every typed route, one line each.
 func (s *Server) routes() {
-	route(s, spec{"register", POST, "/api/auth/register", "Register", "Auth", public, limitAuth, http.StatusCreated}, s.register)
+	route(s, spec{"register", POST, "/api/auth/register", "Register", "Auth", public, limitAuth, http.StatusCreated}, s.register,
+		refuses(fanfare.CodeUserExists))
 	route(s, spec{"login", POST, "/api/auth/login", "Sign in", "Auth", public, limitAuth, http.StatusOK}, s.login,
-		mayFail(http.StatusUnauthorized))
+		refuses(fanfare.CodeUnauthorized), sends("200", "SessionCookie"))
 	route(s, spec{"session", GET, "/api/auth/session", "Who is signed in", "Auth", public, limitAPI, http.StatusOK}, s.session)
-	route(s, spec{"logout", POST, "/api/auth/logout", "Sign out", "Auth", public, limitAPI, http.StatusNoContent}, s.logout)
+	route(s, spec{"logout", POST, "/api/auth/logout", "Sign out", "Auth", public, limitAPI, http.StatusNoContent}, s.logout,
+		sends("204", "SessionCookie"))
 
 	route(s, spec{"listKeys", GET, "/api/keys", "List API keys", "API keys", users, limitAPI, http.StatusOK}, s.listKeys)
 	route(s, spec{"createKey", POST, "/api/keys", "Create an API key", "API keys", users, limitAPI, http.StatusCreated}, s.createKey,
@@ -33,22 +28,22 @@ func (s *Server) routes() {
 	route(s, spec{"submitCampaign", POST, "/api/campaign", "Generate a campaign", "Campaigns", users, limitAI, http.StatusAccepted}, s.submitCampaign,
 		answers[Submitted]("202", "Accepted: the job is on disk and will be done"),
 		answers[Generated]("200", "With Prefer: wait, the result itself"),
-		mayFail(http.StatusNotFound))
+		refuses(fanfare.CodeNotFound, fanfare.CodeSuspiciousInput))
 	route(s, spec{"listCampaigns", GET, "/api/campaign", "List campaigns", "Campaigns", users, limitAPI, http.StatusOK}, s.listCampaigns)
 	route(s, spec{"getCampaign", GET, "/api/campaign/{id}", "Read a campaign", "Campaigns", users, limitAPI, http.StatusOK}, s.getCampaign)
 	route(s, spec{"patchCampaign", PATCH, "/api/campaign/{id}", "Edit a campaign", "Campaigns", users, limitAPI, http.StatusOK}, s.patchCampaign,
-		takes[campaignEdit]("application/merge-patch+json", "application/json"),
-		mayFail(http.StatusConflict))
+		patches[campaignEdit]("CampaignPatch"),
+		refuses(fanfare.CodeCampaignBusy))
 	route(s, spec{"deleteCampaign", DELETE, "/api/campaign/{id}", "Delete a campaign", "Campaigns", users, limitAPI, http.StatusNoContent}, s.deleteCampaign)
 	route(s, spec{"putRecipients", PUT, "/api/campaign/{id}/recipients", "Replace a campaign's recipients", "Recipients", users, limitAPI, http.StatusOK}, s.putRecipients,
 		rawBody, takesCSV,
-		mayFail(http.StatusConflict))
+		refuses(fanfare.CodeCampaignBusy))
 	route(s, spec{"listDeliveries", GET, "/api/campaign/{id}/deliveries", "List a campaign's deliveries", "Campaigns", users, limitAPI, http.StatusOK}, s.listDeliveries)
 
 	route(s, spec{"launchCampaign", POST, "/api/campaign/launch", "Launch a campaign", "Campaigns", users, limitAPI, http.StatusAccepted}, s.launchCampaign,
 		answers[LaunchAccepted]("202", "Accepted: the job is on disk and will be done"),
 		answers[Launched]("200", "With Prefer: wait, the result itself"),
-		mayFail(http.StatusNotFound, http.StatusConflict))
+		refuses(fanfare.CodeNotFound, fanfare.CodeNotReady, fanfare.CodeLaunchInProgress))
 	route(s, spec{"testSend", POST, "/api/campaign/{id}/test-send", "Send one message as a test", "Campaigns", users, limitAPI, http.StatusOK}, s.testSend)
 
 	route(s, spec{"putSchedule", PUT, "/api/campaign/{id}/schedule", "Schedule a campaign", "Schedules", users, limitAPI, http.StatusOK}, s.putSchedule)
@@ -58,25 +53,26 @@ func (s *Server) routes() {
 	route(s, spec{"analyze", POST, "/api/analytics", "Analyze a campaign's metrics", "Analytics", users, limitAI, http.StatusAccepted}, s.submitAnalysis,
 		answers[AnalysisAccepted]("202", "Accepted: the job is on disk and will be done"),
 		answers[Analysis]("200", "With Prefer: wait, the result itself"),
-		mayFail(http.StatusNotFound))
+		refuses(fanfare.CodeNotFound, fanfare.CodeSuspiciousInput))
 	route(s, spec{"suggestOptimizations", POST, "/api/analytics/optimizations", "Suggest how a campaign could do better", "Analytics", users, limitAI, http.StatusAccepted}, s.submitOptimizations,
 		answers[JobAnswer]("202", "Accepted: the job is on disk and will be done"),
 		answers[Optimizations]("200", "With Prefer: wait, the result itself"),
-		mayFail(http.StatusNotFound))
+		refuses(fanfare.CodeNotFound, fanfare.CodeSuspiciousInput))
 
-	route(s, spec{"listBrandKits", GET, "/api/brand", "List brand kits", "Brand kits", users, limitAPI, http.StatusOK}, s.listBrandKits)
+	route(s, spec{"listBrandKits", GET, "/api/brand", "List brand kits", "Brand kits", users, limitAPI, http.StatusOK}, s.listBrandKits,
+		sends("200", "Cached"))
 	route(s, spec{"createBrandKit", POST, "/api/brand", "Create a brand kit", "Brand kits", users, limitAPI, http.StatusCreated}, s.createBrandKit,
-		answers[fanfare.BrandKit]("201", "Created, and the only active one"))
+		answers[fanfare.BrandKit]("201", "Created, and the only active one"), refuses(fanfare.CodeSuspiciousInput))
 	route(s, spec{"patchBrandKit", PATCH, "/api/brand/{id}", "Edit a brand kit", "Brand kits", users, limitAPI, http.StatusOK}, s.patchBrandKit,
-		takes[brandKitEdit]("application/merge-patch+json", "application/json"))
+		patches[brandKitEdit]("BrandKitPatch"), refuses(fanfare.CodeSuspiciousInput))
 	route(s, spec{"patchBrandKitByQuery", PATCH, "/api/brand", "Edit a brand kit", "Brand kits", users, limitAPI, http.StatusOK}, s.patchBrandKitByQuery,
-		takes[brandKitEdit]("application/merge-patch+json", "application/json"))
+		patches[brandKitEdit]("BrandKitPatch"), refuses(fanfare.CodeSuspiciousInput))
 	route(s, spec{"deleteBrandKit", DELETE, "/api/brand/{id}", "Delete a brand kit", "Brand kits", users, limitAPI, http.StatusNoContent}, s.deleteBrandKit)
 	route(s, spec{"deleteBrandKitByQuery", DELETE, "/api/brand", "Delete a brand kit", "Brand kits", users, limitAPI, http.StatusNoContent}, s.deleteBrandKitByQuery)
 
 	route(s, spec{"listIntegrations", GET, "/api/integrations", "List integrations", "Integrations", users, limitAPI, http.StatusOK}, s.listIntegrations)
 	route(s, spec{"createIntegration", POST, "/api/integrations", "Connect a provider", "Integrations", users, limitAPI, http.StatusCreated}, s.createIntegration,
-		answers[fanfare.Integration]("201", "Created; its credentials have not been tried yet"))
+		answers[fanfare.Integration]("201", "Created; its credentials have not been tried yet"), refuses(fanfare.CodeIntegrationExists))
 	route(s, spec{"deleteIntegration", DELETE, "/api/integrations/{id}", "Delete an integration", "Integrations", users, limitAPI, http.StatusNoContent}, s.deleteIntegration)
 	route(s, spec{"deleteIntegrationByQuery", DELETE, "/api/integrations", "Delete an integration", "Integrations", users, limitAPI, http.StatusNoContent}, s.deleteIntegrationByQuery)
 	route(s, spec{"testIntegration", POST, connectionTestPath, "Try an integration's credentials at the provider", "Integrations", users, limitAPI, http.StatusOK}, s.testIntegration)
@@ -87,15 +83,17 @@ func (s *Server) routes() {
 	route(s, spec{"deleteConversation", DELETE, "/api/conversations/{id}", "Delete a conversation", "Conversations", users, limitAPI, http.StatusNoContent}, s.deleteConversation)
 
 	route(s, spec{"listAudits", GET, "/api/audit", "List audit records", "Audit", users, limitAPI, http.StatusOK}, s.listAudits,
-		mayFail(http.StatusForbidden))
+		refuses(fanfare.CodeForbidden))
 
 	route(s, spec{"listJobs", GET, "/api/jobs", "List jobs", "Jobs", users, limitPoll, http.StatusOK}, s.listJobs)
 	route(s, spec{"getJob", GET, "/api/jobs/{id}", "Read a job", "Jobs", users, limitPoll, http.StatusOK}, s.getJob,
-		answers[struct{}]("304", "It has not changed since If-None-Match"))
+		answers[struct{}]("304", "It has not changed since If-None-Match"),
+		sends("200", "Version", "PollAfter", "Preferred"), sends("304", "Version", "Preferred"))
 	route(s, spec{"cancelJob", POST, "/api/jobs/{id}/cancel", "Cancel a job", "Jobs", users, limitAPI, http.StatusOK}, s.cancelJob,
 		answers[JobAnswer]("200", "The job as it stands: a running one stops within seconds"))
 	route(s, spec{"retryJob", POST, "/api/jobs/{id}/retry", "Try a job again", "Jobs", users, limitAI, http.StatusAccepted}, s.retryJob,
-		answers[JobAnswer]("202", "Accepted: a new job with retryOf"))
+		answers[JobAnswer]("202", "Accepted: a new job with retryOf"),
+		refuses(fanfare.CodeNotRetryable, fanfare.CodeLaunchInProgress))
 
 	route(s, spec{"jobEvents", GET, "/api/jobs/{id}/events", "Watch a job", "Streams", users, unlimited, http.StatusOK}, s.jobEvents,
 		streams("First a job.snapshot, then every durable event with its sequence as id, and job.delta between them while the model writes. "+
@@ -112,16 +110,19 @@ func (s *Server) routes() {
 	route(s, spec{"unsubscribe", POST, "/unsubscribe/{token}", "Unsubscribe", "Recipients", public, unlimited, http.StatusOK}, s.unsubscribe,
 		shows("200", "Nothing more will be sent. A mail provider's one-click request (RFC 8058) does this, or the page's button"),
 		shows("404", "The link is not whole, or not ours"),
-		fromAnywhere, rawBody, mayFail(http.StatusServiceUnavailable))
+		fromAnywhere, rawBody, refuses(fanfare.CodeUnavailable))
 
 	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", public, unlimited, http.StatusOK}, s.health,
-		answers[Health]("503", "The database is down"))
+		answers[Health]("503", "The database is down"),
+		sends("200", "CacheControl", "ResponseTime"), sends("503", "CacheControl", "ResponseTime"))
 	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", public, unlimited, http.StatusOK}, s.ready,
-		answers[Readiness]("503", "Not now"))
-	route(s, spec{"live", GET, "/api/health/live", "Whether the process lives", "Health", public, unlimited, http.StatusOK}, s.live)
+		answers[Readiness]("503", "Not now"), sends("200", "CacheControl"), sends("503", "CacheControl"))
+	route(s, spec{"live", GET, "/api/health/live", "Whether the process lives", "Health", public, unlimited, http.StatusOK}, s.live,
+		sends("200", "CacheControl"))
 	route(s, spec{"probeReady", GET, "/health/ready", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.ready,
-		answers[Readiness]("503", "Not now"))
-	route(s, spec{"probeLive", GET, "/health/live", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.live)
+		answers[Readiness]("503", "Not now"), sends("200", "CacheControl"), sends("503", "CacheControl"))
+	route(s, spec{"probeLive", GET, "/health/live", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.live,
+		sends("200", "CacheControl"))
 	s.docs()
 }
 
@@ -147,7 +148,8 @@ type spec struct {
 // What an operation's metadata hold.
 const (
 	specKey         = "spec"
-	mayFailKey      = "mayFail"
+	refusesKey      = "refuses"
+	sendsKey        = "sends"
 	rawBodyKey      = "rawBody"
 	fromAnywhereKey = "fromAnywhere"
 )
@@ -170,6 +172,7 @@ func route[I, O any](s *Server, line spec, handler func(context.Context, *I) (*O
 		BodyReadTimeout: -1,
 		Responses:       map[string]*huma.Response{},
 	}
+	operation.Security = []map[string][]string{} // nothing is needed
 	if line.access == users {
 		operation.Security = []map[string][]string{{"apiKey": {}}, {"session": {}}}
 	}
@@ -205,46 +208,68 @@ func answers[T any](status, description string) func(*huma.Operation, huma.Regis
 	}
 }
 
-// streams documents what the data of a stream's events may be.
+// streams documents the data of a stream's events: which it is, type says.
 func streams(description string, events ...reflect.Type) func(*huma.Operation, huma.Registry) {
 	return func(operation *huma.Operation, registry huma.Registry) {
-		data := &huma.Schema{Description: "The data of one event; its type says which of these it is"}
+		data := &huma.Schema{
+			Description:   "The data of one event",
+			Discriminator: &huma.Discriminator{PropertyName: "type", Mapping: map[string]string{}},
+		}
 		for _, event := range events {
-			data.OneOf = append(data.OneOf, registry.Schema(event, true, ""))
+			schema := registry.Schema(event, true, "")
+			data.OneOf = append(data.OneOf, schema)
+			for _, name := range registry.SchemaFromRef(schema.Ref).Properties["type"].Enum {
+				data.Discriminator.Mapping[name.(string)] = schema.Ref
+			}
 		}
 		operation.Responses["200"] = &huma.Response{
 			Description: description,
 			Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: data}},
 		}
+		sends("200", "CacheControl", "Unbuffered")(operation, registry)
 	}
 }
 
-// mayFail documents errors beside those that every route of its sort has.
-func mayFail(statuses ...int) func(*huma.Operation, huma.Registry) {
+// refuses documents codes beside those that every route of its sort may refuse
+// a request with.
+func refuses(codes ...string) func(*huma.Operation, huma.Registry) {
+	return func(operation *huma.Operation, _ huma.Registry) { operation.Metadata[refusesKey] = codes }
+}
+
+// sends documents headers of answers with a status, by the names of
+// answerHeaders, beside those that follow from the route's line.
+func sends(status string, names ...string) func(*huma.Operation, huma.Registry) {
 	return func(operation *huma.Operation, _ huma.Registry) {
-		operation.Metadata[mayFailKey] = statuses // huma's own list would add a 422 to each
+		sent, _ := operation.Metadata[sendsKey].(map[string][]string)
+		if sent == nil {
+			sent = map[string][]string{}
+		}
+		sent[status] = append(sent[status], names...)
+		operation.Metadata[sendsKey] = sent
 	}
 }
 
-// takes documents a body that a handler reads raw, and checks itself.
-func takes[T any](mediaTypes ...string) func(*huma.Operation, huma.Registry) {
+// patches documents a JSON Merge Patch (RFC 7396) of what may be edited of
+// something, which a handler reads raw and checks itself.
+func patches[T any](name string) func(*huma.Operation, huma.Registry) {
 	return func(operation *huma.Operation, registry huma.Registry) {
-		content := map[string]*huma.MediaType{}
-		for _, mediaType := range mediaTypes {
-			content[mediaType] = &huma.MediaType{Schema: registry.Schema(reflect.TypeFor[T](), true, "")}
-		}
+		registry.Map()[name] = patchOf(registry, huma.SchemaFromType(registry, reflect.TypeFor[T]()))
+		body := &huma.MediaType{Schema: &huma.Schema{Ref: "#/components/schemas/" + name}}
 		operation.SkipValidateBody = true
-		operation.RequestBody = &huma.RequestBody{Required: true, Content: content}
+		operation.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			"application/merge-patch+json": body, jsonType: body,
+		}}
 	}
 }
 
 // shows documents an answer that is a page for people.
 func shows(status, description string) func(*huma.Operation, huma.Registry) {
-	return func(operation *huma.Operation, _ huma.Registry) {
+	return func(operation *huma.Operation, registry huma.Registry) {
 		operation.Responses[status] = &huma.Response{
 			Description: description,
 			Content:     map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}},
 		}
+		sends(status, "PagePolicy", "CacheControl")(operation, registry)
 	}
 }
 

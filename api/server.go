@@ -151,7 +151,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	s.api = humagin.New(s.engine, s.humaConfig())
 	s.api.UseMiddleware(checked(s.authenticate), checked(s.limit), checked(s.readBody))
 	s.routes()
-	allowNull(s.api.OpenAPI().Components.Schemas)
+	finish(s.api.OpenAPI().Components.Schemas)
 	return s, nil
 }
 
@@ -168,8 +168,8 @@ func checked(check func(huma.Context) (pass bool)) func(huma.Context, func(huma.
 
 func (s *Server) humaConfig() huma.Config {
 	useOurErrors()
-	config := huma.DefaultConfig("Fanfare", s.config.Version)
-	config.Info.Description = apiDescription
+	config := huma.DefaultConfig("Fanfare", apiVersion)
+	introduce(config.OpenAPI)
 	config.OpenAPIPath = "/api/openapi"
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
 	config.AllowAdditionalPropertiesByDefault = true
@@ -177,7 +177,7 @@ func (s *Server) humaConfig() huma.Config {
 	describeTypes(config.Components.Schemas)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key from POST /api/keys"},
-		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "Set by POST /api/auth/login"},
+		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "Set by POST /api/auth/login. In production its name begins with __Host-"},
 	}
 	return config
 }

@@ -3,7 +3,6 @@ package api_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"flag"
 	"net/http"
 	"os"
@@ -40,15 +39,21 @@ func stream(t *testing.T, a *apitest.App, client *apitest.Client, path, lastID s
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := make(chan string, 10_000)
+	apitest.HoldStream(t, response)
+	events := apitest.Events{T: t, Path: request.URL.Path}
+	lines, ended := make(chan string, 10_000), make(chan struct{})
 	go func() {
+		defer close(ended)
 		defer close(lines)
 		defer func() { _ = response.Body.Close() }()
 		for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+			if response.StatusCode == http.StatusOK {
+				events.Line(scanner.Text())
+			}
 			lines <- scanner.Text()
 		}
 	}()
-	t.Cleanup(cancel)
+	t.Cleanup(func() { cancel(); <-ended })
 	return response.StatusCode, response.Header, lines
 }
 
@@ -211,7 +216,8 @@ func TestStreamsNeedNoHints(t *testing.T) {
 	_, _, all := stream(t, a, client, "/api/events", "")
 	readUntil(t, job, `"sequence":1`)
 	readUntil(t, all, "jobs.snapshot")
-	outcome := fanfare.Outcome{Lease: a.Claim(t, jobID).Lease, Status: fanfare.JobSucceeded, Result: json.RawMessage(`{}`)}
+	claimed := a.Claim(t, jobID)
+	outcome := fanfare.Outcome{Lease: claimed.Lease, Status: fanfare.JobSucceeded, Result: a.Result(t, claimed.Job)}
 	if _, err := a.Store.Finish(t.Context(), []fanfare.Outcome{outcome}); err != nil {
 		t.Fatal(err)
 	}

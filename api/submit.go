@@ -32,7 +32,7 @@ type PastTurn struct {
 type Submitted struct {
 	Job            Job              `json:"job"`
 	Campaign       fanfare.Campaign `json:"campaign"`
-	ConversationID string           `json:"conversationId"`
+	ConversationID string           `json:"conversationId" format:"uuid"`
 }
 
 // Generated is a finished generation, for those who waited.

@@ -15,7 +15,7 @@ type AnalyzePayload struct {
 // AnalyzeResult is what an analysis ends with.
 type AnalyzeResult struct {
 	Insights   fanfare.Insights `json:"insights"`
-	CampaignID string           `json:"campaignId"`
+	CampaignID string           `json:"campaignId" format:"uuid"`
 }
 
 // Analyze reads a campaign's metrics and says what they mean.

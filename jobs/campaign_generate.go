@@ -23,7 +23,7 @@ type GenerateCampaignPayload struct {
 // GenerateCampaignResult is what a generation ends with.
 type GenerateCampaignResult struct {
 	Campaign       fanfare.Campaign `json:"campaign"`
-	ConversationID string           `json:"conversationId"`
+	ConversationID string           `json:"conversationId" format:"uuid"`
 }
 
 // GenerateCampaign reads a brief and writes the content for each channel.

@@ -56,7 +56,9 @@ func (c *Client) Do(t testing.TB, line string, body any) *Answer {
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
-	return &Answer{line: line, Status: response.StatusCode, Header: response.Header, Body: string(raw)}
+	answer := &Answer{line: line, Status: response.StatusCode, Header: response.Header, Body: string(raw)}
+	hold(t, request, body, answer)
+	return answer
 }
 
 func reader(t testing.TB, body any) io.Reader {

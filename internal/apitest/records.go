@@ -8,6 +8,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"fanfare"
+	"fanfare/jobs"
 	"fanfare/queue"
 	"fanfare/scheduler"
 )
@@ -81,7 +82,7 @@ func (a *App) Finish(t testing.TB, claimed fanfare.Claimed, status fanfare.JobSt
 	outcome := fanfare.Outcome{Lease: claimed.Lease, Status: status}
 	switch status {
 	case fanfare.JobSucceeded:
-		outcome.Result = json.RawMessage(`{"campaign": {"id": "` + *claimed.Job.CampaignID + `"}, "conversationId": "c"}`)
+		outcome.Result = a.Result(t, claimed.Job)
 	case fanfare.JobRetrying:
 		outcome.Delay = time.Hour
 	case fanfare.JobFailed, fanfare.JobExpired:
@@ -92,6 +93,31 @@ func (a *App) Finish(t testing.TB, claimed fanfare.Claimed, status fanfare.JobSt
 		t.Fatalf("ending %s: %d jobs, %v", claimed.Job.ID, len(finished), err)
 	}
 	a.Hub.Publish(t.Context(), finished...)
+}
+
+// Result is what a job could end with: the least of its kind.
+func (a *App) Result(t testing.TB, job fanfare.Job) json.RawMessage {
+	t.Helper()
+	campaign := fanfare.Campaign{Audience: json.RawMessage(`{}`), Metrics: json.RawMessage(`{}`), Status: fanfare.CampaignReady, Channels: []fanfare.Channel{}}
+	if job.CampaignID != nil {
+		campaign.ID = *job.CampaignID
+		if stored, err := a.Store.Campaign(t.Context(), job.UserID, campaign.ID); err == nil { // else it was deleted
+			campaign = stored
+		}
+	}
+	results := map[string]any{
+		jobs.GenerateCampaign.Name: jobs.GenerateCampaignResult{Campaign: campaign, ConversationID: uuid.Must(uuid.NewV7()).String()},
+		jobs.LaunchCampaign.Name:   jobs.LaunchCampaignResult{Campaign: campaign, LaunchResults: []fanfare.ChannelResult{}},
+		jobs.Analyze.Name: jobs.AnalyzeResult{CampaignID: campaign.ID, Insights: fanfare.Insights{
+			Summary: "s", KeyMetrics: []fanfare.KeyMetric{}, Recommendations: []string{}, Optimizations: []string{},
+		}},
+		jobs.Optimize.Name: jobs.OptimizeResult{Suggestions: []string{"s"}},
+	}
+	raw, err := json.Marshal(results[job.Kind])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // Audit is an audit record.

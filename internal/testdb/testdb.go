@@ -42,7 +42,7 @@ var shared *suite
 
 // Main runs the tests of a package and ends the process. It must be the whole
 // of TestMain.
-func Main(m *testing.M) {
+func Main(m interface{ Run() int }) {
 	devservices.Supervise()
 	shared = newSuite(os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL"))
 	code := m.Run()
