@@ -34,6 +34,21 @@ test-browser: ## Follow a job with a real browser's EventSource, and ask from pa
 	@scripts/install-deps browser
 	go test -tags browser -run Browser $(ARGS) ./e2e
 
+.PHONY: test-client
+test-client: ## Compile the TypeScript client, and run its example against the program
+	@scripts/install-deps client
+	go test -tags client -run '^TestClient' -count 1 $(ARGS) ./e2e
+
+.PHONY: openapi
+openapi: ## Write api/openapi.json and the client's types anew from the code; needs Node.js
+	go test ./api -run '^TestOpenAPI' -count 1 -update
+	cd clients/typescript && npm ci --no-audit --no-fund && npm run generate
+	@$(MAKE) --no-print-directory lint-openapi
+
+.PHONY: lint-openapi
+lint-openapi: ## Check the OpenAPI document's style; needs Node.js 20.19 or later
+	cd tools/openapi && npm ci --no-audit --no-fund && npx redocly lint ../../api/openapi.json
+
 lint: ## Check the style and the import rules
 	$(LINT) run
 
