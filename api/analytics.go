@@ -57,7 +57,7 @@ func (s *Server) submitAnalysis(ctx context.Context, in *analyticsInput) (*submi
 		return nil, err
 	}
 	return s.answerSubmission(ctx, answer, in.Prefer, func(job fanfare.Job) (any, error) {
-		return AnalysisAccepted{Job: viewJob(job), CampaignID: value(job.CampaignID)}, nil
+		return AnalysisAccepted{Job: ViewJob(job), CampaignID: value(job.CampaignID)}, nil
 	}), nil
 }
 
@@ -106,7 +106,7 @@ func (s *Server) submitOptimizations(ctx context.Context, in *optimizationsInput
 		return nil, err
 	}
 	return s.answerSubmission(ctx, answer, in.Prefer, func(job fanfare.Job) (any, error) {
-		return JobAnswer{Job: viewJob(job)}, nil
+		return JobAnswer{Job: ViewJob(job)}, nil
 	}), nil
 }
 
@@ -119,7 +119,7 @@ func (s *Server) acceptAnalytics(ctx context.Context, job fanfare.NewJob, action
 	if err := s.Store.Audit(ctx, audited(ctx, action, stored.ID, nil)); err != nil {
 		return created{}, err
 	}
-	return accepted(stored, body(viewJob(stored))), nil
+	return accepted(stored, body(ViewJob(stored))), nil
 }
 
 // performance checks what is to be analyzed, and cleans the words in it.

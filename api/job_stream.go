@@ -173,7 +173,7 @@ func (f *jobFollower) snapshot(ctx context.Context) error {
 	}
 	f.heard = partial.N
 	return f.w.event("", "job.snapshot", StreamedSnapshot{
-		Type: "job.snapshot", JobID: f.jobID, Job: viewJob(job), Partial: partial.Fields,
+		Type: "job.snapshot", JobID: f.jobID, Job: ViewJob(job), Partial: partial.Fields,
 	})
 }
 
@@ -202,7 +202,7 @@ func (f *jobFollower) events(ctx context.Context) (over, more bool, err error) {
 
 func streamed(event fanfare.Event) StreamedEvent {
 	return StreamedEvent{
-		Type: string(event.Type), Sequence: event.Sequence, JobID: event.JobID, Job: viewJob(event.Job),
+		Type: string(event.Type), Sequence: event.Sequence, JobID: event.JobID, Job: ViewJob(event.Job),
 	}
 }
 

@@ -57,7 +57,8 @@ type JobURLs struct {
 
 func jobURL(id string) string { return "/api/jobs/" + id }
 
-func viewJob(j fanfare.Job) Job {
+// ViewJob is how a job is shown, here and at the command line.
+func ViewJob(j fanfare.Job) Job {
 	return Job{
 		ID: j.ID, Object: "job", Kind: j.Kind, Status: j.Status, Done: j.Status.Done(), CampaignID: j.CampaignID,
 		Progress: j.Progress, Usage: j.Usage, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts,
@@ -94,7 +95,7 @@ func (s *Server) listJobs(ctx context.Context, in *listJobsInput) (*listOutput[J
 	}
 	views := make([]Job, len(found))
 	for i, job := range found {
-		views[i] = viewJob(job)
+		views[i] = ViewJob(job)
 	}
 	filters := url.Values{"status": {in.Status}, "kind": {in.Kind}, "campaignId": {in.CampaignID}}
 	return listed(in.PageInput, "/api/jobs", filters, views, func(j Job) fanfare.Position {
@@ -136,7 +137,7 @@ func (s *Server) getJob(ctx context.Context, in *getJobInput) (*getJobOutput, er
 	if !job.Status.Done() {
 		out.RetryAfter = s.pollPace(ctx)
 	}
-	view := viewJob(job)
+	view := ViewJob(job)
 	out.Body = &view
 	return out, nil
 }
@@ -199,7 +200,7 @@ func (s *Server) cancelJob(ctx context.Context, in *IDInput) (*jobOutput, error)
 	if job, err = s.Store.Job(ctx, user(ctx).ID, in.ID); err != nil {
 		return nil, err
 	}
-	return &jobOutput{Status: http.StatusOK, Body: JobAnswer{Job: viewJob(job)}}, nil
+	return &jobOutput{Status: http.StatusOK, Body: JobAnswer{Job: ViewJob(job)}}, nil
 }
 
 // cancel cancels the user's jobs, in a transaction of the caller. Those that it
@@ -225,7 +226,7 @@ func (s *Server) retryJob(ctx context.Context, in *retryJobInput) (*jobOutput, e
 	answer, err := s.once(ctx, func(ctx context.Context) (created, error) {
 		resendUnknown := in.Body != nil && in.Body.ResendUnknown
 		job, err := jobs.Retry(ctx, s.Store, byUser(ctx), user(ctx).ID, in.ID, resendUnknown)
-		return accepted(job, JobAnswer{Job: viewJob(job)}), err
+		return accepted(job, JobAnswer{Job: ViewJob(job)}), err
 	})
 	if err != nil {
 		return nil, err

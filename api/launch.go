@@ -46,7 +46,7 @@ func (s *Server) launchCampaign(ctx context.Context, in *launchInput) (*submitOu
 	}
 	return s.answerSubmission(ctx, answer, in.Prefer, func(job fanfare.Job) (any, error) {
 		campaign, err := s.Store.Campaign(ctx, request.UserID, request.CampaignID)
-		return LaunchAccepted{Job: viewJob(job), Campaign: campaign}, err
+		return LaunchAccepted{Job: ViewJob(job), Campaign: campaign}, err
 	}), nil
 }
 
@@ -56,7 +56,7 @@ func (s *Server) acceptLaunch(ctx context.Context, request jobs.LaunchRequest) (
 		return created{}, err
 	}
 	record := audited(ctx, fanfare.ActionCampaignLaunchAsk, campaign.ID, map[string]any{"job": job.ID, "dryRun": request.DryRun})
-	return accepted(job, LaunchAccepted{Job: viewJob(job), Campaign: campaign}), s.Store.Audit(ctx, record)
+	return accepted(job, LaunchAccepted{Job: ViewJob(job), Campaign: campaign}), s.Store.Audit(ctx, record)
 }
 
 // auditRefusedLaunch leaves a record of a launch that was asked for in vain. Its

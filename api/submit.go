@@ -105,7 +105,7 @@ func (s *Server) acceptBrief(ctx context.Context, payload jobs.GenerateCampaignP
 	if err := s.Store.Audit(ctx, audited(ctx, fanfare.ActionCampaignCreate, campaign.ID, map[string]any{"job": job.ID})); err != nil {
 		return created{}, err
 	}
-	return accepted(job, Submitted{Job: viewJob(job), Campaign: campaign, ConversationID: payload.ConversationID}), nil
+	return accepted(job, Submitted{Job: ViewJob(job), Campaign: campaign, ConversationID: payload.ConversationID}), nil
 }
 
 // converse continues the conversation or starts one, and adds the brief to it.
@@ -135,7 +135,7 @@ func (s *Server) asSubmitted(ctx context.Context, answer created, job fanfare.Jo
 	if err != nil {
 		return body, fmt.Errorf("reading an answer again: %w", err)
 	}
-	body.Job = viewJob(job)
+	body.Job = ViewJob(job)
 	campaign, err := s.Store.Campaign(ctx, job.UserID, body.Campaign.ID)
 	switch {
 	case err == nil:

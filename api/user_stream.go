@@ -78,7 +78,7 @@ func (f *userFollower) begin(ctx context.Context, resume *fanfare.Cursor) error 
 	}
 	snapshot := StreamedJobs{Type: "jobs.snapshot", Jobs: make([]Job, len(jobs))}
 	for i, job := range jobs {
-		snapshot.Jobs[i] = viewJob(job)
+		snapshot.Jobs[i] = ViewJob(job)
 	}
 	return f.w.event(id, "jobs.snapshot", snapshot)
 }

@@ -38,6 +38,11 @@ func calls(s *store.Store) map[string]call {
 func callsOfJobs(s *store.Store) map[string]call {
 	return map[string]call{
 		"Job":    func(ctx context.Context) error { return second(s.Job(ctx, busy, uid(40_000))) },
+		"AllJobs": func(ctx context.Context) error { // a rare kind alone is looked for among all: an operator can wait
+			return each([]fanfare.JobFilter{
+				{}, {Kind: "campaign.generate"}, {Status: fanfare.JobSucceeded}, {Status: fanfare.JobFailed}, {Status: fanfare.JobCanceled}, {Status: fanfare.JobExpired},
+			}, func(f fanfare.JobFilter) error { return second(s.AllJobs(ctx, f, 20)) })
+		},
 		"AnyJob": func(ctx context.Context) error { return second(s.AnyJob(ctx, uid(40_000))) },
 		"Jobs": func(ctx context.Context) error {
 			every := fanfare.JobFilter{Status: fanfare.JobExpired, Kind: "analytics.optimize", CampaignID: uid(100)}
@@ -186,6 +191,7 @@ func callsOfUsers(s *store.Store) map[string]call {
 		"CreateUser": func(ctx context.Context) error {
 			return second(s.CreateUser(ctx, fanfare.User{Email: "eve@example.org", Role: fanfare.RoleUser}))
 		},
+		"User":        func(ctx context.Context) error { return second(s.User(ctx, busy)) },
 		"UserByEmail": func(ctx context.Context) error { return second(s.UserByEmail(ctx, "1@example.org")) },
 		"Users":       func(ctx context.Context) error { return second(s.Users(ctx)) },
 		"SetPassword": func(ctx context.Context) error { return s.SetPassword(ctx, busy, "other") },

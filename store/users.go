@@ -54,6 +54,16 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (fanfare.User, er
 	return row.user(), nil
 }
 
+// User returns a user.
+func (s *Store) User(ctx context.Context, id string) (fanfare.User, error) {
+	var row userRow
+	err := s.q(ctx).GetContext(ctx, &row, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	if err != nil {
+		return fanfare.User{}, wrap(err, "reading a user")
+	}
+	return row.user(), nil
+}
+
 // Users lists every user, oldest first.
 func (s *Store) Users(ctx context.Context) ([]fanfare.User, error) {
 	var rows []userRow

@@ -27,6 +27,7 @@ type cli struct {
 	Migrate   migrateCommand   `cmd:"" help:"Change the database's schema."`
 	Dev       devCommand       `cmd:"" help:"Run everything in one process, on a PostgreSQL and a Redis of its own."`
 	Demo      demoCommand      `cmd:"" help:"Like dev, plus one real trip: a brief, its content, a launch into a mailbox, an analysis."`
+	Jobs      jobsCommand      `cmd:"" help:"Look at jobs, retry and cancel them."`
 	User      userCommand      `cmd:"" help:"Manage accounts."`
 	Keys      keysCommand      `cmd:"" help:"Manage the keys that credentials are encrypted under."`
 	Audit     auditCommand     `cmd:"" help:"Check the audit trail."`
