@@ -68,7 +68,7 @@ func TestNothingSecretIsFoundElsewhere(t *testing.T) {
 	if failed := c.count(`SELECT count(*) FROM deliveries WHERE status = 'failed'`); failed != 1 {
 		t.Errorf("%d deliveries were refused by the mail server: nothing was tested", failed)
 	}
-	in := map[string]string{"Redis": redisContents(c), "error bodies": seen.errors.String()}
+	in := map[string]string{"Redis": redisContents(c), "error bodies": seen.errors.String(), "the dashboard": seen.dashboard()}
 	for name, addr := range metrics {
 		_, in["metrics of the "+name] = c.get("http://"+addr, "/metrics")
 		if !strings.Contains(in["metrics of the "+name], `fanfare_jobs_total{kind="campaign.launch"`) {
@@ -168,6 +168,42 @@ func (w *witness) recipients(campaign string) {
 	w.send(http.MethodPut, path, "text/csv", "email,"+plantedRecipient+"@twice\n")
 	w.send(http.MethodPut, path, "text/csv", "email,"+plantedRecipient+"\n")
 	w.send(http.MethodPatch, "/api/campaign/"+campaign, "application/json", `{"audience": {"recipients": {"email": ["x `+plantedRecipient+`"]}}}`)
+}
+
+// dashboard is all that it shows, and says of every button, to the witness as an
+// admin.
+func (w *witness) dashboard() string {
+	w.c.t.Helper()
+	w.c.exec(`UPDATE users SET role = 'admin'`)
+	var all strings.Builder
+	show := func(method, path string) {
+		request, err := http.NewRequestWithContext(w.c.t.Context(), method, w.base+"/admin/queues"+path, http.NoBody)
+		if err != nil {
+			w.c.t.Fatal(err)
+		}
+		request.Header = w.header.Clone()
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			w.c.t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		if response.StatusCode == http.StatusNotFound {
+			w.c.t.Errorf("the dashboard does not show %s", path)
+		}
+		all.WriteString(read(w.c.t, response.Body))
+	}
+	for _, path := range []string{"", "/api/queues", "/api/queue_stats", "/api/servers", "/api/scheduler_entries", "/api/redis_info"} {
+		show(http.MethodGet, path)
+	}
+	for _, queue := range []string{"ai", "launch"} {
+		show(http.MethodGet, "/api/queues/"+queue)
+		for _, state := range []string{"active", "pending", "scheduled", "retry", "archived", "completed"} {
+			show(http.MethodGet, "/api/queues/"+queue+"/"+state+"_tasks")
+		}
+		show(http.MethodPost, "/api/queues/"+queue+"/archived_tasks:run_all")
+		show(http.MethodDelete, "/api/queues/"+queue+"/archived_tasks:delete_all")
+	}
+	return all.String()
 }
 
 // malformed sends secrets in requests that can't be understood.
