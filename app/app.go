@@ -129,7 +129,7 @@ func (p *parts) checkSchema(ctx context.Context) error {
 	}
 	home, err := migrations.AtHome(ctx, db)
 	if err == nil && !home {
-		return errors.New("the database was restored from another server: run `fanfare migrate up` first")
+		return errors.New("the database was restored from a backup or another server: run `fanfare migrate up` first")
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Scheduler runs the relay, the reaper, the pruners, the sealer and what is due
-// until ctx is done.
+// until ctx is done, and says all the while that it lives.
 func (p Process) Scheduler(ctx context.Context) error {
 	stopMetrics, err := p.measure(ctx)
 	if err != nil {
@@ -23,6 +23,7 @@ func (p Process) Scheduler(ctx context.Context) error {
 	defer parts.close()
 	parts.logger.InfoContext(ctx, "the scheduler is ready")
 	scheduler.Run(ctx, parts.logger,
+		scheduler.Pulse{Store: parts.store, ID: processID()},
 		scheduler.Relay{Outbox: parts.store, Carrier: parts.queue, Meter: parts.metrics},
 		scheduler.NewReaper(parts.store, parts.hub, parts.reporter, parts.metrics, worker.DefaultLease),
 		scheduler.Pruner{Store: parts.store},

@@ -97,7 +97,7 @@ func (p *parts) newWorker() (*worker.Worker, error) {
 		Logger:       p.logger,
 	}
 	return worker.New(worker.Config{
-		ID:        workerID(),
+		ID:        processID(),
 		Settings:  jobs.Settings{JobTimeout: p.Config.JobTimeout},
 		Lease:     worker.DefaultLease,
 		Heartbeat: worker.DefaultHeartbeat,
@@ -105,8 +105,8 @@ func (p *parts) newWorker() (*worker.Worker, error) {
 	}, p.store, p.queue, p.hub, deps, p.logger, p.reporter), nil
 }
 
-// workerID tells an operator which machine and process it was.
-func workerID() string {
+// processID tells an operator which machine and process it was.
+func processID() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"

@@ -117,7 +117,7 @@ func (c *Config) setDefaults() {
 		c.HTTPAddr = DefaultHTTPAddr
 	}
 	if c.PublicURL == "" && !production && isListenAddr(c.HTTPAddr) {
-		c.PublicURL = localURL(c.HTTPAddr)
+		c.PublicURL = LocalURL(c.HTTPAddr)
 	}
 	if c.AI.Model == "" {
 		c.AI.Model = DefaultModel
@@ -128,9 +128,9 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// localURL returns where a browser on this machine reaches addr, which is a
-// valid one.
-func localURL(addr string) string {
+// LocalURL returns where a browser on this machine reaches an API that listens
+// at addr, a valid one.
+func LocalURL(addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "127.0.0.1"

@@ -25,6 +25,7 @@ const (
 	Migrate           = needDatabase
 	Users             = needDatabase
 	Audit             = needDatabase
+	Health            = needDatabase
 	Dev       Process = 0
 )
 

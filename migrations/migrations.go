@@ -23,7 +23,8 @@ type Step struct {
 }
 
 // Up applies every step that is missing, and makes data at home that was
-// restored from another server. Any number of processes may call it at once: a
+// restored from a backup or another server: launches are held then, so that
+// nothing goes out twice (00013_restored.sql). Any number of processes may call it at once: a
 // lock in the database lets one work and the others wait for it.
 func Up(ctx context.Context, db *sql.DB) error {
 	p, err := locked(db)
@@ -40,7 +41,7 @@ func Up(ctx context.Context, db *sql.DB) error {
 }
 
 // AtHome reports whether the data is of the server that it lies on: where it
-// was restored from another one, Up has to run before anything else does.
+// was restored from a backup or another one, Up has to run before anything else does.
 func AtHome(ctx context.Context, db *sql.DB) (bool, error) {
 	var home bool
 	err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM database_origin WHERE server = database_server())`).Scan(&home)

@@ -75,6 +75,7 @@ func callsOfJobs(s *store.Store) map[string]call {
 		"Prune":     s.Prune,
 		"Diagnose":  func(ctx context.Context) error { return second(s.Diagnose(ctx)) },
 		"Failures":  func(ctx context.Context) error { return second(s.Failures(ctx, time.Hour)) },
+		"Pulse":     func(ctx context.Context) error { return s.Pulse(ctx, "here:1:ab") },
 		"WorkersUp": func(ctx context.Context) error { return second(s.WorkersUp(ctx, time.Minute)) },
 		"Ping":      s.Ping,
 		"Backlog":   func(ctx context.Context) error { return second(s.Backlog(ctx)) },

@@ -80,6 +80,7 @@ INSERT INTO job_steps (job_id, name, output) SELECT id, 'intent', '{}' FROM jobs
 INSERT INTO job_events (job_id, sequence, type, data, user_id, position)
 	SELECT uid(n / 3), 1 + n % 3, 'job.progress', '{}', owner_of(n / 3), (n / 300)::text::xid8 FROM generate_series(60000, 150002) n;
 INSERT INTO workers (id, seen_at) SELECT 'w' || n, now() - make_interval(mins => n) FROM generate_series(0, 20) n;
+INSERT INTO schedulers (id, seen_at) SELECT 's' || n, now() - make_interval(mins => n) FROM generate_series(0, 20) n;
 
 DO $$
 DECLARE month date;

@@ -70,8 +70,8 @@ func (s *Store) RunNow(ctx context.Context, job fanfare.Job) (fanfare.Job, bool,
 }
 
 // Prune makes the audit partitions of the coming months and deletes what has
-// had its time: idempotency keys after a day, expired sessions, workers not heard
-// of for a day, lists of recipients that no campaign has, and what became of
+// had its time: idempotency keys after a day, expired sessions, workers and
+// schedulers not heard of for a day, lists of recipients that no campaign has, and what became of
 // occurrences a month ago. It deletes in small steps, and what fails does not
 // keep the rest from being done.
 func (s *Store) Prune(ctx context.Context) error {
@@ -81,6 +81,7 @@ func (s *Store) Prune(ctx context.Context) error {
 		`idempotency_keys WHERE created_at < now() - interval '24 hours'`,
 		`sessions WHERE expires_at < now()`,
 		`workers WHERE seen_at < now() - interval '1 day'`,
+		`schedulers WHERE seen_at < now() - interval '1 day'`,
 		`schedule_occurrences WHERE created_at < now() - interval '30 days'`,
 	} {
 		errs = append(errs, s.prune(ctx, rows))

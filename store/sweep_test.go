@@ -141,6 +141,7 @@ func TestPruneDeletesWhatHasHadItsTime(t *testing.T) {
 		db.Exec(`INSERT INTO idempotency_keys (user_id, method, path, key, body_digest, status, location, response, created_at)
 			VALUES ($1, 'POST', '/', $2, '', 202, '', '{}', now() - $2::text::interval)`, db.User.ID, age)
 		db.Exec(`INSERT INTO workers (id, seen_at) VALUES ($1, now() - $1::text::interval)`, age)
+		db.Exec(`INSERT INTO schedulers (id, seen_at) VALUES ($1, now() - $1::text::interval)`, age)
 		db.Exec(`INSERT INTO sessions (user_id, digest, expires_at)
 			VALUES ($1, convert_to($2, 'UTF8'), now() + interval '12 hours' - $2::text::interval)`, db.User.ID, age)
 	}
@@ -151,7 +152,7 @@ func TestPruneDeletesWhatHasHadItsTime(t *testing.T) {
 	if err := db.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"idempotency_keys", "workers", "sessions", "schedule_occurrences"} {
+	for _, table := range []string{"idempotency_keys", "workers", "schedulers", "sessions", "schedule_occurrences"} {
 		if left := db.Query(`SELECT count(*) FROM ` + table); left[0] != "1" {
 			t.Errorf("%s has %s rows, want the young one", table, left[0])
 		}

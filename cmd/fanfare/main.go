@@ -21,18 +21,19 @@ import (
 var version = "dev"
 
 type cli struct {
-	API       apiCommand       `cmd:"" name:"api" help:"Serve the HTTP API."`
-	Worker    workerCommand    `cmd:"" help:"Claim and run jobs."`
-	Scheduler schedulerCommand `cmd:"" help:"Look after jobs that nobody else looks after; any number may run at once."`
-	Migrate   migrateCommand   `cmd:"" help:"Change the database's schema."`
-	Dev       devCommand       `cmd:"" help:"Run everything in one process, on a PostgreSQL and a Redis of its own."`
-	Demo      demoCommand      `cmd:"" help:"Like dev, plus one real trip: a brief, its content, a launch into a mailbox, an analysis."`
-	Jobs      jobsCommand      `cmd:"" help:"Look at jobs, retry and cancel them."`
-	User      userCommand      `cmd:"" help:"Manage accounts."`
-	Keys      keysCommand      `cmd:"" help:"Manage the keys that credentials are encrypted under."`
-	Audit     auditCommand     `cmd:"" help:"Check the audit trail."`
-	Doctor    doctorCommand    `cmd:"" help:"Check settings, database, Redis, queues and the model, and say what to do."`
-	Version   kong.VersionFlag `help:"Print the version."`
+	API         apiCommand         `cmd:"" name:"api" help:"Serve the HTTP API."`
+	Worker      workerCommand      `cmd:"" help:"Claim and run jobs."`
+	Scheduler   schedulerCommand   `cmd:"" help:"Look after jobs that nobody else looks after; any number may run at once."`
+	Migrate     migrateCommand     `cmd:"" help:"Change the database's schema."`
+	Dev         devCommand         `cmd:"" help:"Run everything in one process, on a PostgreSQL and a Redis of its own."`
+	Demo        demoCommand        `cmd:"" help:"Like dev, plus one real trip: a brief, its content, a launch into a mailbox, an analysis."`
+	Jobs        jobsCommand        `cmd:"" help:"Look at jobs, retry and cancel them."`
+	User        userCommand        `cmd:"" help:"Manage accounts."`
+	Keys        keysCommand        `cmd:"" help:"Manage the keys that credentials are encrypted under."`
+	Audit       auditCommand       `cmd:"" help:"Check the audit trail."`
+	Doctor      doctorCommand      `cmd:"" help:"Check settings, database, Redis, queues and the model, and say what to do."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask whether a process on this machine does its work; exits 1 where restarting it would help."`
+	Version     kong.VersionFlag   `help:"Print the version."`
 }
 
 func main() {
