@@ -20,6 +20,7 @@ dev: ## Run everything on a private PostgreSQL and Redis; data is kept between r
 test: ## Run all tests, with the race detector, on private servers
 	@scripts/install-deps test
 	go test -race -timeout 20m $(ARGS) ./...
+	for checks in containers workflows; do (cd tools/$$checks && go test -count 1 .) || exit; done
 
 .PHONY: test-peers
 test-peers: ## Test against servers that others wrote; needs node, npm and the network

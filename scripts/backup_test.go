@@ -3,7 +3,7 @@ package scripts
 
 import (
 	"bytes"
-	"net/url"
+	"database/sql"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { testdb.Main(m) }
 func sh(t *testing.T, env []string, stdin string, args ...string) (int, string) {
 	t.Helper()
 	cmd := exec.Command("sh", args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = env
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -30,20 +30,6 @@ func sh(t *testing.T, env []string, stdin string, args ...string) (int, string) 
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String()
-}
-
-// libpq is the environment that leads to a database.
-func libpq(t *testing.T, databaseURL string) []string {
-	t.Helper()
-	u, err := url.Parse(databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, _ := u.User.Password()
-	return []string{
-		"PGHOST=" + u.Hostname(), "PGPORT=" + u.Port(), "PGUSER=" + u.User.Username(), "PGPASSWORD=" + password,
-		"PGDATABASE=" + strings.TrimPrefix(u.Path, "/"),
-	}
 }
 
 // daily is the names of backups made at 03:00 on each of n days up to last.
@@ -92,7 +78,7 @@ func TestRotationKeepsDaysWeeksAndMonths(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, out := sh(t, test.env, "notes.txt\nfanfare.dump\n.fanfare-20280101T030000Z.dump.part\n"+strings.Join(test.names, "\n")+"\n", "backup", "--rotate-only")
+			code, out := sh(t, append(os.Environ(), test.env...), "notes.txt\nfanfare.dump\n.fanfare-20280101T030000Z.dump.part\n"+strings.Join(test.names, "\n")+"\n", "backup", "--rotate-only")
 			if code != 0 {
 				t.Fatalf("exit code %d: %s", code, out)
 			}
@@ -127,7 +113,7 @@ func sorted(days []string) map[string]bool {
 }
 
 func TestBackupThatFailsKeepsWhatThereIs(t *testing.T) {
-	env := libpq(t, testdb.New(t))
+	env := testdb.Libpq(t, testdb.New(t))
 	folder := t.TempDir()
 	for i := range 20 {
 		write(t, filepath.Join(folder, time.Now().AddDate(0, 0, -1-i).UTC().Format("fanfare-20060102T150405Z.dump")), "old")
@@ -167,7 +153,7 @@ func TestBackupThatFailsKeepsWhatThereIs(t *testing.T) {
 }
 
 func TestRestoreChangesAllOrNothing(t *testing.T) {
-	source, folder := libpq(t, testdb.New(t)), t.TempDir()
+	source, folder := testdb.Libpq(t, testdb.New(t)), t.TempDir()
 	query(t, source, `INSERT INTO users (email, name, password_hash) VALUES ('ada@example.com', 'Ada', 'x')`)
 	if code, out := sh(t, source, "", "backup", folder); code != 0 {
 		t.Fatal(out)
@@ -186,7 +172,8 @@ func TestRestoreChangesAllOrNothing(t *testing.T) {
 	write(t, changed+".sha256", strings.Repeat("0", 64)+"  changed.dump\n")
 	write(t, cut, string(raw[:len(raw)-200]))
 
-	target := libpq(t, testdb.New(t))
+	targetURL := testdb.New(t)
+	target := testdb.Libpq(t, targetURL)
 	query(t, target, `INSERT INTO users (email, name, password_hash) VALUES ('bob@example.com', 'Bob', 'x')`)
 	for name, test := range map[string]struct {
 		args []string
@@ -216,6 +203,22 @@ func TestRestoreChangesAllOrNothing(t *testing.T) {
 	if got := query(t, target, `SELECT name FROM users`); got != "Bob" {
 		t.Errorf("after --check, users: %q", got)
 	}
+	connected, err := sql.Open("postgres", targetURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := connected.PingContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := sh(t, target, "", "restore", "--force", backup); code == 0 || !strings.Contains(out, "stop all processes first") {
+		t.Errorf("--force while a process is connected: %d: %s", code, out)
+	}
+	if got := query(t, target, `SELECT name FROM users`); got != "Bob" {
+		t.Errorf("users: %q, want what was there", got)
+	}
+	if err := connected.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if code, out := sh(t, target, "", "restore", "--force", backup); code != 0 {
 		t.Fatalf("--force: %d: %s", code, out)
 	}
@@ -243,7 +246,7 @@ func write(t *testing.T, path, text string) {
 func query(t *testing.T, env []string, text string) string {
 	t.Helper()
 	cmd := exec.Command("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = env
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
