@@ -2,12 +2,15 @@
 package scripts
 
 import (
+	"bufio"
 	"bytes"
 	"database/sql"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,6 +153,65 @@ func TestBackupThatFailsKeepsWhatThereIs(t *testing.T) {
 	if code, out := sh(t, env, "", "backup", "--every", "25:00", folder); code == 0 || !strings.Contains(out, "03:00") {
 		t.Errorf("at no time of day: %d: %s", code, out)
 	}
+}
+
+// TestBackupStaysForTheNextDay: the first one at once, and none where there is
+// a young one; then it waits, and ends when it is told to.
+func TestBackupStaysForTheNextDay(t *testing.T) {
+	env, folder := testdb.Libpq(t, testdb.New(t)), t.TempDir()
+	for run := range 2 {
+		cmd := exec.Command("sh", "backup", "--every", "03:00", folder)
+		cmd.Env = append(env, "PATH="+standIn(t, "sleep")+":"+os.Getenv("PATH"))
+		var problems bytes.Buffer
+		cmd.Stderr = &problems
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var waits int
+		var printed string
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			printed += lines.Text() + "\n"
+			if _, err := fmt.Sscanf(lines.Text(), "sleeping %d", &waits); err == nil {
+				break
+			}
+		}
+		left := time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(3 * time.Hour))
+		if left <= 0 {
+			left += 24 * time.Hour
+		}
+		if d := time.Duration(waits) * time.Second; d < left || d > left+time.Minute {
+			t.Errorf("it waits %s, want %s: %s%s", d, left, printed, &problems)
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("at SIGTERM: %v: %s", err, &problems)
+		}
+		if made := strings.Contains(printed, "backed up to"); made != (run == 0) {
+			t.Errorf("run %d made a backup: %t", run, made)
+		}
+	}
+}
+
+// standIn is a folder with a program that says with what it was called, and
+// waits until it is killed.
+func standIn(t *testing.T, name string) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	real, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\necho sleeping $1\nexec " + real + " $1\n"
+	if err := os.WriteFile(filepath.Join(folder, name), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 func TestRestoreChangesAllOrNothing(t *testing.T) {
