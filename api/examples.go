@@ -77,7 +77,7 @@ func exampleAnswers() map[string]map[string]any {
 func exampleTime() time.Time { return time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC) }
 
 func exampleJob() Job {
-	return viewJob(fanfare.Job{
+	return ViewJob(fanfare.Job{
 		ID: exampleJobID, Kind: "campaign.generate", Status: fanfare.JobQueued, CampaignID: new(exampleCampaignID),
 		MaxAttempts: 5, CreatedAt: exampleTime(), Deadline: exampleTime().Add(15 * time.Minute),
 	})

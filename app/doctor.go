@@ -83,11 +83,6 @@ func clock(before, server, after time.Time) doctor.Finding {
 	return doctor.Fine("no more than %s apart", (skew + after.Sub(before)).Round(time.Millisecond))
 }
 
-// silent keeps go-redis from writing between the lines.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
-
 // withDatabase opens the whole store, which takes a schema that is up to date.
 func (d Doctor) withDatabase(ctx context.Context, look func(*store.Store) doctor.Finding) []doctor.Finding {
 	var found doctor.Finding
