@@ -89,6 +89,7 @@ type Job struct {
 	FinishedAt      *time.Time
 	RunAt           *time.Time // when the next attempt may start, while it waits for that
 	Deadline        time.Time
+	Traceparent     string // of the request that submitted it; "" if it had none
 }
 
 // Progress says how far a job is: the step that it is at, and how many of how

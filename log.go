@@ -35,14 +35,13 @@ func WithJobID(ctx context.Context, id string) context.Context {
 	return WithLogAttrs(ctx, slog.String("jobId", id))
 }
 
-// Reporter tells the operators' error tracker what went wrong and how long
-// things took. Neither call blocks, and nothing that a user wrote leaves by
-// them: of err only its types and codes, of tags only known names.
+// Reporter tells the operators what went wrong and how long things took.
+// Neither call blocks, and nothing that a user wrote leaves by them: of err
+// only its types and codes, of tags only known names.
 type Reporter interface {
 	// Report sends err. Tags are such as kind (of a job) or route (a pattern,
 	// never a path). Not for what a client did wrong (4xx).
 	Report(ctx context.Context, err error, tags map[string]string)
-	// Trace measures an operation, "http.server" or "job", with a name such as
-	// a route's pattern or a kind, until the function that it returns is called.
-	Trace(ctx context.Context, op, name string) (context.Context, func())
+	// Tracer measures requests and attempts, which Trace measures nothing outside of.
+	Tracer
 }

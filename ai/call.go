@@ -124,11 +124,13 @@ var errCallTimeout = errors.New("the call's own time is over")
 
 // complete is one call, bound to ctx and to the call's own timeout. What it
 // brought before it failed is told to whoever listens, and never used.
-func (w *Writer) complete(ctx context.Context, q question, f form) (answer, error) {
+func (w *Writer) complete(ctx context.Context, q question, f form) (a answer, err error) {
+	ctx, end := w.trace(ctx)
+	defer func() { end(a, err) }()
 	callCtx, cancel := context.WithTimeoutCause(ctx, w.config.Timeout, errCallTimeout)
 	defer cancel()
 	q.texts.restart()
-	a, err := w.exchange(callCtx, cancel, w.request(q, f), q.texts.hear)
+	a, err = w.exchange(callCtx, cancel, w.request(q, f), q.texts.hear)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return a, fmt.Errorf("asking the model: %w", context.Cause(ctx))

@@ -81,11 +81,8 @@ func (s *Server) begin(c *gin.Context) {
 		header: c.Writer.Header(),
 	}
 	ctx := fanfare.WithRequestID(context.WithValue(c.Request.Context(), requestKey{}, r), id)
-	if r.route != "" && !isProbe(r.path) {
-		var done func()
-		ctx, done = s.Reporter.Trace(ctx, "http.server", r.method+" "+r.route)
-		defer done()
-	}
+	ctx, ended := s.trace(ctx, c, r)
+	defer func() { ended(c.Writer.Status()) }()
 	c.Request = c.Request.WithContext(ctx)
 	started := time.Now()
 	c.Next()

@@ -22,10 +22,16 @@ func (cleaner) CleanHistory(turns []fanfare.Turn) ([]fanfare.Turn, error) {
 	return ai.CleanHistory(turns)
 }
 
-// launcher submits the launches that schedules ask for.
-type launcher struct{ store *store.Store }
+// launcher submits the launches that schedules ask for, each in a trace of its
+// own.
+type launcher struct {
+	store  *store.Store
+	tracer fanfare.Tracer
+}
 
 func (l launcher) LaunchScheduled(ctx context.Context, userID, campaignID string, channels []fanfare.Channel) (fanfare.Job, error) {
+	ctx, end := l.tracer.Trace(ctx, fanfare.OpSchedule, "launch")
 	job, _, err := jobs.SubmitLaunch(ctx, l.store, jobs.LaunchRequest{UserID: userID, CampaignID: campaignID, Channels: channels})
+	end(err)
 	return job, err
 }

@@ -43,7 +43,7 @@ func (p Process) API(ctx context.Context) error {
 // serveAPI: see shutDown for the pause.
 func (p Process) serveAPI(ctx context.Context, listener net.Listener, pause time.Duration) error {
 	defer func() { _ = listener.Close() }()
-	parts, err := p.open(ctx)
+	parts, err := p.open(ctx, "api")
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ const (
 type parts struct {
 	Process
 	logger   *slog.Logger
-	reporter *telemetry.Reporter
+	reporter reporter
 	store    *store.Store
 	redis    *redis.Client
 	queue    *queue.Queue
@@ -53,12 +53,13 @@ type parts struct {
 
 // open opens the shared parts, and refuses a database whose schema is behind
 // and a Redis that evicts.
-func (p Process) open(ctx context.Context) (*parts, error) {
-	reporter, err := telemetry.NewReporter(p.Config.SentryDSN, string(p.Config.Env), p.Version)
+func (p Process) open(ctx context.Context, process string) (*parts, error) {
+	logger := p.logger()
+	reporter, err := p.newReporter(ctx, process, logger)
 	if err != nil {
 		return nil, err
 	}
-	parts := &parts{Process: p, logger: p.logger(), reporter: reporter}
+	parts := &parts{Process: p, logger: logger, reporter: reporter}
 	redis.SetLogger(telemetry.Printf{Logger: parts.logger})
 	if err := parts.checkSchema(ctx); err != nil {
 		return nil, err
@@ -100,7 +101,9 @@ func (p Process) logger() *slog.Logger { return telemetry.NewLogger(p.Log, slog.
 func (p *parts) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), flushPatience)
 	defer cancel()
-	p.reporter.Flush(ctx)
+	if err := p.reporter.close(ctx); err != nil {
+		p.logger.Warn("some reports or traces could not be sent", "error", err)
+	}
 	if err := errors.Join(p.redis.Close(), p.store.Close()); err != nil {
 		p.logger.Warn("closing connections", "error", err)
 	}
@@ -180,5 +183,3 @@ func openRedis(url string) (*redis.Client, error) {
 	options.DialerRetries = 1
 	return redis.NewClient(options), nil
 }
-
-var _ fanfare.Reporter = (*telemetry.Reporter)(nil)

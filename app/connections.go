@@ -68,5 +68,5 @@ func (c connections) Connect(ctx context.Context, userID, integrationID string) 
 			Cause:  err,
 		}
 	}
-	return connection, nil
+	return tracedConnection{connection}, nil
 }

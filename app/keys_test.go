@@ -139,7 +139,7 @@ func readAll(ctx context.Context, c connections, userID string, want map[string]
 		if err != nil {
 			return err
 		}
-		if got := connection.(opened).name; got != name {
+		if got := connection.(tracedConnection).Connection.(opened).name; got != name {
 			return fmt.Errorf("%s opened as %q, want %q", id, got, name)
 		}
 	}

@@ -16,7 +16,7 @@ func (p Process) Scheduler(ctx context.Context) error {
 		return err
 	}
 	defer stopMetrics()
-	parts, err := p.open(ctx)
+	parts, err := p.open(ctx, "scheduler")
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (p Process) Scheduler(ctx context.Context) error {
 		scheduler.NewSealer(parts.store, parts.logger),
 		scheduler.AuditPruner{Store: parts.store, Keep: p.Config.Retention.Audit},
 		scheduler.Due{
-			Schedules: parts.store, Timetable: timetable.Table{}, Launcher: launcher{store: parts.store},
+			Schedules: parts.store, Timetable: timetable.Table{}, Launcher: launcher{store: parts.store, tracer: parts.reporter},
 			Hints: parts.hub, Carrier: parts.queue,
 		},
 	)

@@ -24,7 +24,7 @@ func (p Process) Worker(ctx context.Context) error {
 		return err
 	}
 	defer stopMetrics()
-	parts, err := p.open(ctx)
+	parts, err := p.open(ctx, "worker")
 	if err != nil {
 		return err
 	}

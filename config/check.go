@@ -52,6 +52,9 @@ func (c *Config) checkAddresses(found *problems) {
 	if u := parseURL(c.RedisURL, "redis", "rediss"); c.RedisURL != "" && (u == nil || u.Host == "") {
 		found.add("REDIS_URL", "must be a URL that begins with redis:// or rediss:// and names a host")
 	}
+	if c.TracesURL != "" && !isPlainURL(c.TracesURL) {
+		found.add("OTEL_EXPORTER_OTLP_ENDPOINT", "must be the http or https URL of an OTLP/HTTP collector such as http://127.0.0.1:4318")
+	}
 	if c.SentryDSN != "" && !isSentryDSN(c.SentryDSN) {
 		found.add("SENTRY_DSN", "must be a Sentry DSN such as https://key@sentry.example.com/1")
 	}

@@ -45,6 +45,10 @@ type Config struct {
 	AI                AI
 	JobTimeout        time.Duration `env:"JOB_TIMEOUT" envDefault:"25s"`
 	SentryDSN         string        `env:"SENTRY_DSN"` // "" for off
+	// TracesURL is an OTLP/HTTP collector's base URL; "" for off. What else the
+	// SDK of OpenTelemetry reads from the environment (OTEL_EXPORTER_OTLP_HEADERS,
+	// OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and so on) is its own.
+	TracesURL         string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 	RateLimits        RateLimits
 	TrustedProxies    []netip.Prefix `env:"TRUSTED_PROXIES"`
 	AllowPrivateHosts bool           `env:"ALLOW_PRIVATE_HOSTS"`

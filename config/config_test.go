@@ -70,6 +70,7 @@ func TestLoadEverything(t *testing.T) {
 		"SENTRY_DSN=https://key@sentry.example.com/1", "RATE_LIMIT_AUTH=7/1h",
 		"TRUSTED_PROXIES=10.1.2.3/8, fd00::/8", "WORKER_CONCURRENCY=10000", "SHUTDOWN_TIMEOUT=1s",
 		"RETENTION_JOBS=36h", "RETENTION_AUDIT=1000d", "METRICS_ADDR=:9090",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=https://collector.example.com:4318/otlp",
 	), config.Worker)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +95,7 @@ func TestLoadEverything(t *testing.T) {
 		TrustedProxies:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
 		WorkerConcurrency: 10000, ShutdownTimeout: time.Second,
 		Retention:   config.Retention{Jobs: 36 * time.Hour, Audit: 1000 * 24 * time.Hour},
-		MetricsAddr: ":9090",
+		MetricsAddr: ":9090", TracesURL: "https://collector.example.com:4318/otlp",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
@@ -125,7 +126,7 @@ func TestEmptyIsUnset(t *testing.T) {
 		"OPENAI_MODEL", "OPENAI_PRICE_INPUT", "OPENAI_PRICE_OUTPUT", "AI_TIMEOUT", "JOB_TIMEOUT", "SENTRY_DSN",
 		"RATE_LIMIT_API", "RATE_LIMIT_AI", "RATE_LIMIT_AUTH", "RATE_LIMIT_POLL", "TRUSTED_PROXIES",
 		"ALLOW_PRIVATE_HOSTS", "WORKER_CONCURRENCY", "SHUTDOWN_TIMEOUT", "RETENTION_JOBS", "RETENTION_AUDIT",
-		"METRICS_ADDR",
+		"METRICS_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT",
 	} {
 		empty = append(empty, name+"=")
 	}

@@ -1,6 +1,7 @@
 // Package queue carries jobs to the workers with asynq. A task holds a job's
-// id and nothing else: the database knows the rest, and losing a task loses
-// nothing that the relay does not bring back.
+// id, and in a header the trace that it belongs to, and nothing else: the
+// database knows the rest, and losing a task loses nothing that the relay does
+// not bring back.
 //
 // Only this package knows asynq.
 package queue
@@ -9,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -49,17 +51,11 @@ func New(rdb redis.UniversalClient) *Queue {
 // It reports whether a task was added; false means that this dispatch is being
 // carried already.
 func (q *Queue) Enqueue(ctx context.Context, job fanfare.Job) (added bool, err error) {
-	options := []asynq.Option{
-		asynq.Queue(job.Queue),
-		asynq.TaskID(taskID(job)),
-		asynq.MaxRetry(maxRetry),
-		asynq.Timeout(taskTimeout),
-	}
-	later := job.RunAt != nil && job.RunAt.After(time.Now())
-	if later {
-		options = append(options, asynq.ProcessAt(wholeSecond(*job.RunAt)))
-	}
-	_, err = q.client.EnqueueContext(ctx, asynq.NewTask(job.Kind, []byte(job.ID)), options...)
+	ctx, end := fanfare.Trace(ctx, fanfare.OpEnqueue, "enqueue "+job.Queue,
+		slog.String("messaging.destination.name", job.Queue), slog.String("fanfare.job.id", job.ID))
+	defer func() { end(err) }()
+	options, later := taskOptions(job)
+	_, err = q.client.EnqueueContext(ctx, asynq.NewTaskWithHeaders(job.Kind, []byte(job.ID), headers(job)), options...)
 	switch {
 	case errors.Is(err, asynq.ErrTaskIDConflict):
 		return false, nil
@@ -70,6 +66,33 @@ func (q *Queue) Enqueue(ctx context.Context, job fanfare.Job) (added bool, err e
 		q.wake(ctx, job.Queue)
 	}
 	return true, nil
+}
+
+// taskOptions are a task's, and whether it waits for its time.
+func taskOptions(job fanfare.Job) (options []asynq.Option, later bool) {
+	options = []asynq.Option{
+		asynq.Queue(job.Queue),
+		asynq.TaskID(taskID(job)),
+		asynq.MaxRetry(maxRetry),
+		asynq.Timeout(taskTimeout),
+	}
+	later = job.RunAt != nil && job.RunAt.After(time.Now())
+	if later {
+		options = append(options, asynq.ProcessAt(wholeSecond(*job.RunAt)))
+	}
+	return options, later
+}
+
+// traceHeader is W3C Trace Context's.
+const traceHeader = "traceparent"
+
+// headers tell of the trace that the job's row names, not of what enqueues it:
+// whatever carries it, every attempt belongs to the request that submitted it.
+func headers(job fanfare.Job) map[string]string {
+	if job.Traceparent == "" {
+		return nil
+	}
+	return map[string]string{traceHeader: job.Traceparent}
 }
 
 // wholeSecond rounds up: asynq keeps whole seconds, and rounding down would

@@ -100,6 +100,7 @@ func (s *Server) handle(ctx context.Context, task *asynq.Task) error {
 		return fmt.Errorf("waiting for a free slot: %w", context.Cause(ctx))
 	}
 	jobID := string(task.Payload())
+	ctx = fanfare.WithTrace(ctx, task.Headers()[traceHeader], nil)
 	status, err := s.handler(ctx, task.Type(), jobID)
 	switch {
 	case err != nil:

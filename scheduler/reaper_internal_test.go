@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -36,8 +37,8 @@ func (nobody) Publish(context.Context, ...fanfare.Job) {}
 
 func (nobody) Report(context.Context, error, map[string]string) {}
 
-func (nobody) Trace(ctx context.Context, _, _ string) (context.Context, func()) {
-	return ctx, func() {}
+func (nobody) Trace(ctx context.Context, op fanfare.Op, name string, _ ...slog.Attr) (context.Context, fanfare.EndTrace) {
+	return fanfare.Trace(ctx, op, name) // measures nothing
 }
 
 // clock is a reaper's time, in the test's hand.

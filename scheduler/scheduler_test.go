@@ -29,8 +29,8 @@ func (e *ears) Report(ctx context.Context, err error, tags map[string]string) {
 	}
 }
 
-func (e *ears) Trace(ctx context.Context, _, _ string) (context.Context, func()) {
-	return ctx, func() {}
+func (e *ears) Trace(ctx context.Context, op fanfare.Op, name string, _ ...slog.Attr) (context.Context, fanfare.EndTrace) {
+	return fanfare.Trace(ctx, op, name) // measures nothing
 }
 
 func (e *ears) Publish(_ context.Context, jobs ...fanfare.Job) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Submit stores a job; from the commit on it will be done. It is queued with
-// its first event.
+// its first event, and belongs to the trace of ctx.
 func (s *Store) Submit(ctx context.Context, job fanfare.NewJob) (fanfare.Job, error) {
 	settles, err := encode(job.Settles)
 	if err != nil {
@@ -22,7 +22,8 @@ func (s *Store) Submit(ctx context.Context, job fanfare.NewJob) (fanfare.Job, er
 	}
 	jobs, err := transition(ctx, s.hot.submit, "submitting a job",
 		NewID(), job.UserID, nullable(job.CampaignID), job.Kind, job.Queue, document(job.Payload), job.MaxAttempts,
-		nullable(job.RetryOf), settles, nullable(job.Exclusive), seconds(job.Expiry))
+		nullable(job.RetryOf), settles, nullable(job.Exclusive), seconds(job.Expiry),
+		nullable(fanfare.Traceparent(ctx)))
 	if violates(err, "jobs_exclusive") {
 		return fanfare.Job{}, fanfare.Errorf(fanfare.CodeLaunchInProgress, "This is being done already. Watch that job, or cancel it first.").WithCause(err)
 	}

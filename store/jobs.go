@@ -41,13 +41,14 @@ type jobRow struct {
 	FinishedAt      *time.Time     `db:"finished_at" json:"finished_at"`
 	RunAt           *time.Time     `db:"run_at" json:"run_at"`
 	Deadline        time.Time      `db:"deadline" json:"deadline"`
+	Traceparent     *string        `db:"traceparent" json:"-"`
 }
 
 // jobColumns names them, so that a column which a later migration adds does not
 // disturb a program that does not know it yet.
 const jobColumns = `id, user_id, campaign_id, kind, queue, status, payload, attempt, max_attempts, losses,
 	cancel_requested, progress, input_tokens, output_tokens, cost_usd, model, result, error, retry_of,
-	dispatch, sequence, created_at, updated_at, started_at, finished_at, run_at, deadline`
+	dispatch, sequence, created_at, updated_at, started_at, finished_at, run_at, deadline, traceparent`
 
 // prefixed qualifies each of the columns with a table's alias.
 func prefixed(alias, columns string) string {
@@ -69,6 +70,9 @@ func (r jobRow) job() (fanfare.Job, error) {
 		CancelRequested: r.CancelRequested, Result: json.RawMessage(r.Result), RetryOf: r.RetryOf,
 		Dispatch: r.Dispatch, Sequence: r.Sequence, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		StartedAt: utc(r.StartedAt), FinishedAt: utc(r.FinishedAt), RunAt: utc(r.RunAt), Deadline: r.Deadline.UTC(),
+	}
+	if r.Traceparent != nil {
+		job.Traceparent = *r.Traceparent
 	}
 	if err := r.Progress.into(&job.Progress); err != nil {
 		return job, err

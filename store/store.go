@@ -156,7 +156,7 @@ func (s *Store) Atomic(ctx context.Context, do func(ctx context.Context) error) 
 	if err := do(context.WithValue(ctx, txKey{}, tx)); err != nil {
 		return err
 	}
-	return wrap(tx.Commit(), "committing")
+	return wrap(commit(ctx, tx), "committing")
 }
 
 // Attempt runs do inside the transaction that ctx carries, in a way that an
@@ -182,18 +182,37 @@ type queryer interface {
 
 // q is the transaction that ctx carries, or the pool.
 func (s *Store) q(ctx context.Context) queryer {
+	var q queryer = s.db
 	if tx, ok := ctx.Value(txKey{}).(*sqlx.Tx); ok {
-		return tx
+		q = tx
 	}
-	return s.db
+	if fanfare.Traced(ctx) {
+		return tracedQueryer{q}
+	}
+	return q
+}
+
+// named is a prepared statement, with its name in errors and traces.
+type named struct {
+	*sqlx.Stmt
+	name string
+}
+
+// statement is what is asked of a prepared statement.
+type statement interface {
+	GetContext(ctx context.Context, dest any, args ...any) error
+	SelectContext(ctx context.Context, dest any, args ...any) error
 }
 
 // in is a prepared statement inside the transaction that ctx carries, if any.
-func in(ctx context.Context, stmt *sqlx.Stmt) *sqlx.Stmt {
+func in(ctx context.Context, stmt named) statement {
 	if tx, ok := ctx.Value(txKey{}).(*sqlx.Tx); ok {
-		return tx.StmtxContext(ctx, stmt)
+		stmt.Stmt = tx.StmtxContext(ctx, stmt.Stmt)
 	}
-	return stmt
+	if fanfare.Traced(ctx) {
+		return tracedStatement{stmt}
+	}
+	return stmt.Stmt
 }
 
 // NewID returns a UUID of version 7 (RFC 9562), the form of all our ids.

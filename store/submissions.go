@@ -33,11 +33,11 @@ const launchedInPart = `(status = 'succeeded' AND payload ? 'launchId' AND NOT r
 const retrySQL = `
 WITH changed AS (
 	INSERT INTO jobs AS j (id, user_id, campaign_id, kind, queue, payload, max_attempts, retry_of, settles,
-		exclusive, deadline, relay_at)
+		exclusive, deadline, traceparent, relay_at)
 	SELECT $1, user_id, campaign_id, kind, queue, CASE WHEN payload ? 'launchId'
 			THEN payload || jsonb_build_object('reopen', true, 'resendUnknown', $4::boolean) ELSE payload END,
 		max_attempts, id, settles,
-		exclusive, now() + (deadline - created_at), now() + ` + relayGrace + `
+		exclusive, now() + (deadline - created_at), $5, now() + ` + relayGrace + `
 	FROM jobs old
 	WHERE id = $2 AND user_id = $3 AND (status IN ('failed', 'canceled', 'expired') OR ` + launchedInPart + `)
 		AND (campaign_id IS NULL OR EXISTS (SELECT 1 FROM campaigns WHERE campaigns.id = old.campaign_id))
@@ -56,7 +56,8 @@ WITH changed AS (
 // resendUnknown lets a launch also send what may have been sent.
 func (s *Store) Retry(ctx context.Context, userID, id string, resendUnknown bool) (fanfare.Job, error) {
 	var rows []jobRow
-	err := s.q(ctx).SelectContext(ctx, &rows, retrySQL+selectChanged, NewID(), id, userID, resendUnknown)
+	err := s.q(ctx).SelectContext(ctx, &rows, retrySQL+selectChanged, NewID(), id, userID, resendUnknown,
+		nullable(fanfare.Traceparent(ctx)))
 	switch {
 	case violates(err, "jobs_exclusive"):
 		return fanfare.Job{}, notRetryable("This job is already being tried again. Watch the newer job instead.")

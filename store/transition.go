@@ -84,8 +84,8 @@ const relayGrace = `interval '10 seconds'`
 var submitSQL = `
 WITH changed AS (
 	INSERT INTO jobs AS j (id, user_id, campaign_id, kind, queue, payload, max_attempts, retry_of, settles,
-		exclusive, deadline, relay_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11), now() + ` + relayGrace + `)
+		exclusive, deadline, traceparent, relay_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11), $12, now() + ` + relayGrace + `)
 	RETURNING j AS job, 'job.queued' AS event, NULL AS action, NULL AS outcome, 0 AS spent,
 		'{}'::jsonb AS metadata, NULL::jsonb AS campaign
 )` + recordTransition + selectChanged
@@ -236,13 +236,13 @@ WITH due AS (
 // hotStatements are prepared once per connection: a typo in one stops the
 // program at its start, and a round trip is saved at each call.
 type hotStatements struct {
-	job, submit, claim, heartbeat, step, finish, cancel, reap, expire, relay, turn *sqlx.Stmt
+	job, submit, claim, heartbeat, step, finish, cancel, reap, expire, relay, turn named
 }
 
 func (h *hotStatements) prepare(ctx context.Context, db *sqlx.DB) error {
 	for _, s := range []struct {
 		name string
-		stmt **sqlx.Stmt
+		stmt *named
 		sql  string
 	}{
 		{"job", &h.job, `SELECT ` + jobColumns + ` FROM jobs WHERE id = $1 AND user_id = $2`},
@@ -261,13 +261,13 @@ func (h *hotStatements) prepare(ctx context.Context, db *sqlx.DB) error {
 		if err != nil {
 			return wrap(err, fmt.Sprintf("preparing the statement %q", s.name))
 		}
-		*s.stmt = stmt
+		*s.stmt = named{stmt, s.name}
 	}
 	return nil
 }
 
 // transition runs a transition's statement and returns the jobs it changed.
-func transition(ctx context.Context, stmt *sqlx.Stmt, doing string, args ...any) ([]fanfare.Job, error) {
+func transition(ctx context.Context, stmt named, doing string, args ...any) ([]fanfare.Job, error) {
 	var rows []jobRow
 	if err := in(ctx, stmt).SelectContext(ctx, &rows, args...); err != nil {
 		return nil, wrap(err, doing)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/getsentry/sentry-go"
@@ -68,14 +69,14 @@ func (r *Reporter) Report(ctx context.Context, err error, tags map[string]string
 }
 
 // Trace implements fanfare.Reporter.
-func (r *Reporter) Trace(ctx context.Context, op, name string) (context.Context, func()) {
+func (r *Reporter) Trace(ctx context.Context, op fanfare.Op, name string, _ ...slog.Attr) (context.Context, fanfare.EndTrace) {
 	if r.client == nil {
-		return ctx, func() {}
+		return ctx, func(error, ...slog.Attr) {}
 	}
 	ctx = sentry.SetHubOnContext(ctx, sentry.NewHub(r.client, sentry.NewScope()))
 	span := sentry.StartTransaction(ctx, name,
-		sentry.WithOpName(op), sentry.WithTransactionSource(sentry.SourceRoute))
-	return span.Context(), span.Finish
+		sentry.WithOpName(string(op)), sentry.WithTransactionSource(sentry.SourceRoute))
+	return span.Context(), func(error, ...slog.Attr) { span.Finish() }
 }
 
 // Flush waits until what was reported has been sent, or ctx ends. It reports

@@ -151,7 +151,7 @@ func TestTrace(t *testing.T) {
 	reporter, server := start(t, "development")
 	ctx, end := reporter.Trace(t.Context(), "http.server", "GET /api/jobs/{id}")
 	reporter.Report(ctx, errors.New("canary"), map[string]string{"route": "/api/jobs/{id}"})
-	end()
+	end(nil)
 	if !reporter.Flush(t.Context()) {
 		t.Fatal("Flush gave up")
 	}
@@ -176,7 +176,7 @@ func TestTracesAreSampledInProduction(t *testing.T) {
 	reporter, server := start(t, "production")
 	for range 200 {
 		_, end := reporter.Trace(t.Context(), "job", "campaign.generate")
-		end()
+		end(nil)
 	}
 	if !reporter.Flush(t.Context()) {
 		t.Fatal("Flush gave up")
@@ -197,7 +197,7 @@ func TestOffWithoutDSN(t *testing.T) {
 	}
 	reporter.Report(t.Context(), errors.New("x"), nil)
 	_, end := reporter.Trace(t.Context(), "job", "x")
-	end()
+	end(nil)
 	if !reporter.Flush(t.Context()) || len(server.received()) != 0 {
 		t.Errorf("%d envelopes were sent", len(server.received()))
 	}

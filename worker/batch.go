@@ -15,6 +15,7 @@ const batchMax = 100
 // batches. One item's write takes a round trip and a commit; fifty together
 // take hardly more (a fifth each, measured).
 type batch[I, O any] struct {
+	name string // in traces
 	// write writes items, and returns what became of those that had an effect.
 	write func(ctx context.Context, items []I) ([]O, error)
 	// in and out name an item and what became of it.
@@ -27,6 +28,7 @@ type batch[I, O any] struct {
 }
 
 type entry[I, O any] struct {
+	ctx    context.Context // whose values the write is done with, where it is the first
 	item   I
 	result *O // nil if the item had no effect
 	err    error
@@ -36,11 +38,13 @@ type entry[I, O any] struct {
 // do writes one item and returns what became of it, nil if it had no effect.
 // It does not end before the write has: what ctx is for is its values.
 func (b *batch[I, O]) do(ctx context.Context, item I) (*O, error) {
-	e := &entry[I, O]{item: item, done: make(chan struct{})}
+	ctx, end := fanfare.Trace(context.WithoutCancel(ctx), fanfare.OpWrite, b.name)
+	e := &entry[I, O]{ctx: ctx, item: item, done: make(chan struct{})}
 	if b.join(e) {
-		b.run(context.WithoutCancel(ctx))
+		b.run()
 	}
 	<-e.done
+	end(e.err)
 	return e.result, e.err
 }
 
@@ -56,13 +60,13 @@ func (b *batch[I, O]) join(e *entry[I, O]) bool {
 
 // run writes until nothing waits. Whoever began goes on for the others in a
 // goroutine of its own, so that its own item's answer is not held up.
-func (b *batch[I, O]) run(ctx context.Context) {
+func (b *batch[I, O]) run() {
 	entries := b.take()
 	if len(entries) == 0 {
 		return
 	}
-	b.flush(ctx, entries)
-	go b.run(ctx)
+	b.flush(entries)
+	go b.run()
 }
 
 func (b *batch[I, O]) take() []*entry[I, O] {
@@ -92,11 +96,11 @@ func (b *batch[I, O]) apart() int {
 
 // flush writes entries together. If that fails for a reason that lies in one
 // of them, each is written alone, so that the others do not fail with it.
-func (b *batch[I, O]) flush(ctx context.Context, entries []*entry[I, O]) {
-	err := b.writeAll(ctx, entries)
+func (b *batch[I, O]) flush(entries []*entry[I, O]) {
+	err := b.writeAll(entries)
 	if err != nil && len(entries) > 1 && fanfare.ErrorCode(err) != fanfare.CodeUnavailable {
 		for _, e := range entries {
-			e.err = b.writeAll(ctx, []*entry[I, O]{e})
+			e.err = b.writeAll([]*entry[I, O]{e})
 		}
 	} else if err != nil {
 		for _, e := range entries {
@@ -108,14 +112,15 @@ func (b *batch[I, O]) flush(ctx context.Context, entries []*entry[I, O]) {
 	}
 }
 
-func (b *batch[I, O]) writeAll(ctx context.Context, entries []*entry[I, O]) error {
+// writeAll writes in the name of the first: a statement has one trace.
+func (b *batch[I, O]) writeAll(entries []*entry[I, O]) error {
 	items := make([]I, len(entries))
 	byName := make(map[string]*entry[I, O], len(entries))
 	for i, e := range entries {
 		items[i] = e.item
 		byName[b.in(e.item)] = e
 	}
-	results, err := b.write(ctx, items)
+	results, err := b.write(entries[0].ctx, items)
 	for i := range results {
 		if e := byName[b.out(results[i])]; e != nil {
 			e.result = &results[i]

@@ -213,8 +213,8 @@ func (e *ears) Report(_ context.Context, err error, _ map[string]string) {
 	e.reports = append(e.reports, err)
 }
 
-func (e *ears) Trace(ctx context.Context, _, _ string) (context.Context, func()) {
-	return ctx, func() {}
+func (e *ears) Trace(ctx context.Context, op fanfare.Op, name string, _ ...slog.Attr) (context.Context, fanfare.EndTrace) {
+	return fanfare.Trace(ctx, op, name) // measures nothing
 }
 
 // result is what a succeeded job shows.

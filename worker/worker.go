@@ -106,6 +106,7 @@ func New(config Config, store Store, queue Queue, hints Publisher, deps jobs.Dep
 	}
 	w.idle.L = &w.mu
 	w.claims = &batch[fanfare.Lease, fanfare.Claimed]{
+		name: "claim",
 		write: func(ctx context.Context, leases []fanfare.Lease) ([]fanfare.Claimed, error) {
 			return store.Claim(ctx, config.ID, leases, config.Lease)
 		},
@@ -113,11 +114,13 @@ func New(config Config, store Store, queue Queue, hints Publisher, deps jobs.Dep
 		out: func(c fanfare.Claimed) string { return c.Lease.Token },
 	}
 	w.steps = &batch[fanfare.StepDone, fanfare.Job]{
+		name:  "record step",
 		write: store.RecordSteps,
 		in:    func(s fanfare.StepDone) string { return s.Lease.JobID },
 		out:   func(j fanfare.Job) string { return j.ID },
 	}
 	w.results = &batch[fanfare.Outcome, fanfare.Job]{
+		name:  "finish",
 		write: store.Finish,
 		in:    func(o fanfare.Outcome) string { return o.Lease.JobID },
 		out:   func(j fanfare.Job) string { return j.ID },
@@ -156,7 +159,7 @@ func (w *Worker) claim(ctx context.Context, jobID string) (*fanfare.Claimed, err
 	return claimed, err
 }
 
-func (w *Worker) attempt(ctx context.Context, definition jobs.Definition, claimed fanfare.Claimed) (fanfare.JobStatus, error) {
+func (w *Worker) attempt(ctx context.Context, definition jobs.Definition, claimed fanfare.Claimed) (status fanfare.JobStatus, err error) {
 	began := time.Now()
 	w.config.Meter.JobClaimed(claimed.Job)
 	w.hints.Publish(ctx, claimed.Job)
@@ -165,10 +168,11 @@ func (w *Worker) attempt(ctx context.Context, definition jobs.Definition, claime
 	w.begin(&attempt{lease: claimed.Lease, stop: stop})
 	defer w.end(claimed.Lease)
 
-	ctx, traced := w.reporter.Trace(ctx, "job", claimed.Job.Kind)
-	defer traced()
+	ctx, ended := w.reporter.Trace(ctx, fanfare.OpJob, claimed.Job.Kind,
+		slog.String("fanfare.job.kind", claimed.Job.Kind), slog.Int("fanfare.job.attempt", claimed.Job.Attempt))
 	run := jobs.NewRun(claimed, w.deps, (*recorder)(w))
 	finished, workErr := w.work(ctx, definition, run)
+	defer func() { ended(workErr, slog.String("fanfare.job.status", string(status))) }()
 	if errors.Is(context.Cause(ctx), errLeaseLost) {
 		w.config.Meter.AttemptFenced(claimed.Job.Kind)
 		w.logger.WarnContext(ctx, "an attempt lost its lease; what it did not record is dropped")

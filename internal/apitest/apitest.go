@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"io"
+	"log/slog"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -160,8 +161,8 @@ func (r *Reports) Report(_ context.Context, err error, _ map[string]string) {
 }
 
 // Trace implements fanfare.Reporter.
-func (r *Reports) Trace(ctx context.Context, _, _ string) (context.Context, func()) {
-	return ctx, func() {}
+func (r *Reports) Trace(ctx context.Context, op fanfare.Op, name string, _ ...slog.Attr) (context.Context, fanfare.EndTrace) {
+	return fanfare.Trace(ctx, op, name) // measures nothing
 }
 
 // Take returns the errors since the last call.
