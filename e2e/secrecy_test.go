@@ -23,17 +23,21 @@ const (
 
 // TestNothingSecretIsFoundElsewhere does everything with a password, an API key,
 // a credential, a brief and a recipient, well and badly, and searches the logs,
-// Redis, the metrics, what Sentry hears and the bodies of errors for them.
+// Redis, the dashboard, the metrics, traces, what Sentry hears and the bodies of
+// errors for them.
 //
 // Guards: what is masked and left out of logs (telemetry), the quotes of
 // providers (channel/connector), payloads that are an id (queue).
 func TestNothingSecretIsFoundElsewhere(t *testing.T) {
 	t.Parallel()
-	heard := newSentry(t)
+	heard, traced := newSentry(t), newOTLP(t)
 	c := newCluster(t, 0)
 	metrics := map[string]string{"api": freeAddr(t), "worker": freeAddr(t), "scheduler": freeAddr(t)}
 	settings := func(name string) []string {
-		return []string{"SENTRY_DSN=" + heard.dsn(), "ALLOW_PRIVATE_HOSTS=true", "METRICS_ADDR=" + metrics[name]}
+		return []string{
+			"SENTRY_DSN=" + heard.dsn(), "OTEL_EXPORTER_OTLP_ENDPOINT=" + traced.URL,
+			"ALLOW_PRIVATE_HOSTS=true", "METRICS_ADDR=" + metrics[name],
+		}
 	}
 	processes := []*process{
 		c.api(settings("api")...), c.worker("worker", settings("worker")...), c.start("scheduler", c.env(settings("scheduler")...), "scheduler"),
@@ -86,6 +90,7 @@ func TestNothingSecretIsFoundElsewhere(t *testing.T) {
 		in["the log of the "+p.name] = string(raw)
 	}
 	in["what Sentry heard"] = heard.bytes.String()
+	in["traces"] = traced.text()
 	for where, text := range in {
 		if len(text) < 100 {
 			t.Errorf("%s: only %q was searched", where, text)
