@@ -227,3 +227,26 @@ func TestAServerOutlivesRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestATaskCarriesItsJobsTrace, and not that of whatever enqueues it.
+func TestATaskCarriesItsJobsTrace(t *testing.T) {
+	q := testqueue.New(t)
+	parents := make(chan string, 2)
+	q.Serve("ai", func(ctx context.Context, _, _ string) (fanfare.JobStatus, error) {
+		parents <- fanfare.Traceparent(ctx)
+		return fanfare.JobSucceeded, nil
+	})
+	job := testqueue.Job()
+	job.Traceparent = fanfare.NewTraceparent()
+	relay := fanfare.WithTrace(t.Context(), fanfare.NewTraceparent(), nil)
+	if _, err := q.Enqueue(relay, job); err != nil {
+		t.Fatal(err)
+	}
+	if got := await.Value(t, "the task", parents); got != job.Traceparent {
+		t.Errorf("the trace is %q, want %q", got, job.Traceparent)
+	}
+	q.Add(testqueue.Job())
+	if got := await.Value(t, "a task of no trace", parents); got != "" {
+		t.Errorf("the trace is %q, want none", got)
+	}
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -78,19 +79,32 @@ func failure(err error) error {
 // Keywords are written in capitals and tables are not.
 var (
 	changes = regexp.MustCompile(`\b(INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)`)
-	reads   = regexp.MustCompile(`\bFROM\s+([a-z_]+)(?:\s|$)`)
+	reads   = regexp.MustCompile(`\bFROM\s+([a-z_]+)(?:[\s)]|$)`)
 )
 
 // summary tells what a statement does and to which table: the first that it
-// changes, or else the first that it reads. It holds nothing but words of ours.
+// changes, or else the one that it reads. It holds nothing but words of ours.
 func summary(query string) string {
 	if found := changes.FindStringSubmatch(query); found != nil {
 		operation, _, _ := strings.Cut(found[1], " ")
 		return operation + " " + found[2]
 	}
-	if found := reads.FindStringSubmatch(query); found != nil {
-		return "SELECT " + found[1]
+	if table := mainTable(query); table != "" {
+		return "SELECT " + table
 	}
-	first := strings.Fields(query)
-	return first[0]
+	return strings.Fields(query)[0]
+}
+
+// mainTable is the first table that a query reads from outside of parentheses,
+// or else inside of them; "" if none.
+func mainTable(query string) string {
+	first := ""
+	for _, at := range reads.FindAllStringSubmatchIndex(query, -1) {
+		before, table := query[:at[0]], query[at[2]:at[3]]
+		if strings.Count(before, "(") == strings.Count(before, ")") {
+			return table
+		}
+		first = cmp.Or(first, table)
+	}
+	return first
 }
