@@ -14,7 +14,6 @@ import (
 	"fanfare/internal/await"
 	"fanfare/internal/testdb"
 	"fanfare/internal/testqueue"
-	"fanfare/queue"
 )
 
 const dashboard = "/admin/queues"
@@ -39,7 +38,7 @@ func newDesk(t *testing.T) *desk {
 
 // work is what a worker does with a task: it claims the job, and leaves it in a
 // status, asked of leave.
-func (d *desk) work(t *testing.T, leave func() fanfare.JobStatus) queue.Handler {
+func (d *desk) work(t *testing.T, leave func() fanfare.JobStatus) func(ctx context.Context, kind, jobID string) (fanfare.JobStatus, error) {
 	return func(ctx context.Context, _, jobID string) (fanfare.JobStatus, error) {
 		lease := fanfare.Lease{JobID: jobID, Token: leaseToken()}
 		claimed, err := d.Store.Claim(ctx, "test", []fanfare.Lease{lease}, leaseTime)
