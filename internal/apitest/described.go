@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -26,7 +27,7 @@ func Document() ([]byte, error) {
 		return nil, fmt.Errorf("making a server: %w", err)
 	}
 	answer := httptest.NewRecorder()
-	server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/api/openapi.json", nil))
+	server.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/api/openapi.json", nil))
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, answer.Body.Bytes(), "", "  "); err != nil {
 		return nil, fmt.Errorf("indenting the document: %w", err)
@@ -58,6 +59,9 @@ func theDocument(t testing.TB) *openapi.Document {
 // the document says.
 func hold(t testing.TB, request *http.Request, body any, a *Answer) {
 	t.Helper()
+	if strings.HasPrefix(request.URL.Path, "/admin/") {
+		return // asynqmon's own, which the document leaves out
+	}
 	document := theDocument(t)
 	if err := document.CheckAnswer(request.Method, request.URL.Path, a.Status, a.Header, []byte(a.Body)); err != nil {
 		t.Errorf("%s: the answer is not as the OpenAPI document says: %v", a.line, err)

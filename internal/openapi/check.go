@@ -19,7 +19,7 @@ const jsonType = "application/json"
 // CheckAnswer holds an answer to the document. What is asked of a path or by a
 // method that the document does not have must be refused, in the shape of errors.
 func (d *Document) CheckAnswer(method, path string, status int, h http.Header, body []byte) error {
-	template, known := d.find(path)
+	template := d.find(path)
 	operation, known := d.paths[template][strings.ToLower(method)]
 	if !known {
 		return d.checkUnknown(status, h, body)
@@ -120,7 +120,7 @@ func (d *Document) checkHeaders(response response, h http.Header) error {
 
 // CheckRequest holds the body of a request that was taken to the document.
 func (d *Document) CheckRequest(method, path, contentType string, body []byte) error {
-	template, _ := d.find(path)
+	template := d.find(path)
 	operation, known := d.paths[template][strings.ToLower(method)]
 	if !known || len(operation.RequestBody.Content) == 0 {
 		return nil
@@ -148,7 +148,7 @@ func (d *Document) CheckRequest(method, path, contentType string, body []byte) e
 // CheckEvent holds an event of a stream to the document. Its name and its
 // data's type say the same.
 func (d *Document) CheckEvent(path, name string, data []byte) error {
-	template, _ := d.find(path)
+	template := d.find(path)
 	value, err := decode(jsonType, data)
 	if err == nil {
 		err = d.check(d.closed, value, "paths", template, "get", "responses", "200", "content", "text/event-stream", "schema")

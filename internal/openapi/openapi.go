@@ -141,10 +141,10 @@ func (d *Document) schema(c *jsonschema.Compiler, pointer string) (*jsonschema.S
 }
 
 // find returns the path of the document that a request's path is of: a name
-// that stands there counts before one that is a parameter.
-func (d *Document) find(path string) (template string, found bool) {
+// that stands there counts before one that is a parameter. "" is none.
+func (d *Document) find(path string) (template string) {
 	if _, literal := d.paths[path]; literal {
-		return path, true
+		return path
 	}
 	parts := strings.Split(path, "/")
 	for _, template := range slices.Sorted(maps.Keys(d.paths)) {
@@ -154,10 +154,10 @@ func (d *Document) find(path string) (template string, found bool) {
 			fits = names[i] == parts[i] || strings.HasPrefix(names[i], "{") && parts[i] != ""
 		}
 		if fits {
-			return template, true
+			return template
 		}
 	}
-	return "", false
+	return ""
 }
 
 // Unmet lists the answers of success that no request has met so far.
