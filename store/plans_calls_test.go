@@ -37,7 +37,7 @@ func calls(s *store.Store) map[string]call {
 
 func callsOfJobs(s *store.Store) map[string]call {
 	return map[string]call{
-		"Job":    func(ctx context.Context) error { return second(s.Job(ctx, busy, uid(40_000))) },
+		"Job": func(ctx context.Context) error { return second(s.Job(ctx, busy, uid(40_000))) },
 		"AllJobs": func(ctx context.Context) error { // a rare kind is looked for among all, and what succeeded behind all that is not over: an operator can wait
 			return each([]fanfare.JobFilter{
 				{}, {Kind: "campaign.generate"}, {Status: fanfare.JobFailed}, {Status: fanfare.JobCanceled}, {Status: fanfare.JobExpired},
