@@ -1,16 +1,18 @@
-// Package rest calls providers' HTTP APIs that speak JSON, and says of each
-// call that failed what that means for a message.
+// Package rest calls providers' HTTP APIs, which speak JSON or take forms, and
+// says of each call that failed what that means for a message.
 package rest
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +35,12 @@ type API struct {
 	Clean     connector.Redactor
 	// Explain reads what the provider says of an error; "" if nothing.
 	Explain func(body []byte) string
+	// Judge says what an answer that is no success means for the message, where
+	// its status alone does not tell; "" leaves it to the status. It may be nil.
+	Judge func(code int, body []byte) fanfare.Fate
+	// ComeBack reads when the provider wants to be asked again, where it does not
+	// say so in Retry-After. It may be nil.
+	ComeBack func(http.Header) time.Time
 	// Patience is how long to wait for an answer; 0 for 30 s.
 	Patience time.Duration
 }
@@ -40,19 +48,22 @@ type API struct {
 // Call is a request.
 type Call struct {
 	Method, Path string
-	Body         any // to be sent as JSON; nil for none
-	Answer       any // to be read from JSON; nil for what nobody reads
+	Header       map[string]string
+	Body         any        // to be sent as JSON; nil for none
+	Form         url.Values // to be sent as a form, in place of Body
+	Answer       any        // to be read from JSON; nil for what nobody reads
 	// Commits says that the provider takes a message by this call, so if it
 	// breaks off nobody knows whether it did. What other calls left behind is
 	// found, or does not matter.
 	Commits bool
 }
 
-// StatusError is an answer that is not a success. It quotes nothing of it, so
-// it may be logged.
+// StatusError is an answer that is not a success. As text it quotes nothing of
+// it, so it may be logged.
 type StatusError struct {
 	Call string
 	Code int
+	Body []byte
 }
 
 func (e *StatusError) Error() string { return fmt.Sprintf("%s: status %d", e.Call, e.Code) }
@@ -91,24 +102,55 @@ func (a API) Do(ctx context.Context, call Call) error {
 }
 
 func (a API) request(ctx context.Context, call Call) (*http.Request, error) {
-	var body io.Reader
-	if call.Body != nil {
-		encoded, err := json.Marshal(call.Body)
-		if err != nil {
-			return nil, fmt.Errorf("encoding a request: %w", err)
-		}
-		body = bytes.NewReader(encoded)
+	body, kind, err := call.content()
+	if err != nil {
+		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, call.Method, a.BaseURL+call.Path, body)
+	request, err := http.NewRequestWithContext(ctx, call.Method, a.BaseURL+call.Path, strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("making a request: %w", err)
 	}
 	request.Header.Set("Accept", "application/json")
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
+	}
+	for name, value := range call.Header {
+		request.Header.Set(name, value)
+	}
+	if call.Commits {
+		sendOnce(request)
 	}
 	a.Authorize(request)
 	return request, nil
+}
+
+// content is what the call carries, and of what type it is.
+func (c Call) content() (body, kind string, err error) {
+	switch {
+	case c.Form != nil:
+		return c.Form.Encode(), "application/x-www-form-urlencoded", nil
+	case c.Body != nil:
+		encoded, err := json.Marshal(c.Body)
+		if err != nil {
+			return "", "", fmt.Errorf("encoding a request: %w", err)
+		}
+		return string(encoded), "application/json", nil
+	default:
+		return "", "", nil
+	}
+}
+
+// sendOnce keeps net/http from sending a request again by itself where a kept
+// connection ends without an answer: it does so to a GET, and to whatever has an
+// Idempotency-Key, if it can read the body again.
+func sendOnce(request *http.Request) {
+	if request.Method != http.MethodGet && request.Header.Get("Idempotency-Key") == "" {
+		return
+	}
+	request.GetBody = nil
+	if request.Body == http.NoBody {
+		request.Body = io.NopCloser(http.NoBody)
+	}
 }
 
 // unanswered is a call without an answer that can be read. Only one that never
@@ -133,9 +175,13 @@ func (a API) refused(call Call, response *http.Response, body []byte) *fanfare.S
 	if said := a.Explain(body); said != "" {
 		reason += ": " + said
 	}
+	fate := fateOf(code, call.Commits)
+	if a.Judge != nil {
+		fate = cmp.Or(a.Judge(code, body), fate)
+	}
 	return &fanfare.SendError{
-		Fate: fateOf(code, call.Commits), Reason: a.Clean.Clean(reason), RetryAfter: retryAfter(response.Header),
-		Cause: &StatusError{call.Method + " " + call.Path, code},
+		Fate: fate, Reason: a.Clean.Clean(reason), RetryAfter: a.retryAfter(response.Header),
+		Cause: &StatusError{call.Method + " " + call.Path, code, body},
 	}
 }
 
@@ -156,14 +202,17 @@ func fateOf(code int, commits bool) fanfare.Fate {
 	}
 }
 
-// retryAfter reads seconds or a date (RFC 9110, 10.2.3).
-func retryAfter(header http.Header) time.Duration {
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3), or what the provider
+// says in their place.
+func (a API) retryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	wait := time.Duration(0)
 	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
 		wait = time.Duration(seconds) * time.Second
 	} else if at, err := http.ParseTime(value); err == nil {
 		wait = time.Until(at)
+	} else if a.ComeBack != nil && value == "" {
+		wait = time.Until(a.ComeBack(header))
 	}
 	return min(max(wait, 0), maxRetryAfter)
 }

@@ -9,9 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"fanfare"
 	"fanfare/channel/connector"
@@ -145,8 +149,86 @@ func TestRetryAfter(t *testing.T) {
 		"Mon, 02 Jan 2006 15:04:05 GMT":                               0,
 		time.Now().Add(100 * time.Hour).UTC().Format(http.TimeFormat): maxRetryAfter,
 	} {
-		if got := retryAfter(http.Header{"Retry-After": {value}}); got != want {
+		if got := (API{}).retryAfter(http.Header{"Retry-After": {value}}); got != want {
 			t.Errorf("%q: %v", value, got)
 		}
+	}
+	api := API{ComeBack: func(http.Header) time.Time { return time.Now().Add(100 * time.Hour) }}
+	for value, want := range map[string]time.Duration{"": maxRetryAfter, "7": 7 * time.Second} {
+		header := http.Header{}
+		if value != "" {
+			header.Set("Retry-After", value)
+		}
+		if got := api.retryAfter(header); got != want {
+			t.Errorf("%q, or when the provider says otherwise: %v", value, got)
+		}
+	}
+}
+
+func TestForm(t *testing.T) {
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]string{"said": r.PostFormValue("a") + r.Header.Get("X-More")})
+	})
+	var answer struct{ Said string }
+	call := Call{Method: http.MethodPost, Form: url.Values{"a": {"ä&b"}}, Header: map[string]string{"X-More": "!"}, Answer: &answer}
+	if err := api.Do(t.Context(), call); err != nil || answer.Said != "ä&b!" {
+		t.Errorf("%v, %q", err, answer.Said)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, r.URL.Query().Get("say"))
+	})
+	api.Judge = func(code int, body []byte) fanfare.Fate {
+		if code == http.StatusForbidden && string(body) == "no" {
+			return fanfare.FateRefused
+		}
+		return ""
+	}
+	for say, want := range map[string]fanfare.Fate{"no": fanfare.FateRefused, "": fanfare.FateUnauthorized} {
+		if e := sendError(t, api.Do(t.Context(), Call{Method: http.MethodGet, Path: "?say=" + say})); e.Fate != want {
+			t.Errorf("%q: %v", say, e)
+		}
+	}
+}
+
+// A kept connection that ends without an answer may have brought a message:
+// nothing that commits is sent again, whatever net/http may send twice.
+func TestSentOnceOverKeptConnections(t *testing.T) {
+	for name, call := range map[string]Call{
+		"GET":             {Method: http.MethodGet, Commits: true},
+		"POST":            {Method: http.MethodPost, Commits: true, Body: 1},
+		"Idempotency-Key": {Method: http.MethodPost, Commits: true, Body: 1, Header: map[string]string{"Idempotency-Key": "k"}},
+	} {
+		var calls atomic.Int64
+		api := serve(t, func(http.ResponseWriter, *http.Request) {
+			if calls.Add(1) > 1 {
+				panic(http.ErrAbortHandler)
+			}
+		})
+		if err := api.Do(t.Context(), call); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if e := sendError(t, api.Do(t.Context(), call)); e.Fate != fanfare.FateUnknown || calls.Load() != 2 {
+			t.Errorf("%s: %v after %d calls", name, e, calls.Load())
+		}
+	}
+}
+
+func TestPreview(t *testing.T) {
+	got, err := apiOf("https://x.example", false).Preview(
+		Call{Method: http.MethodPost, Path: "/a", Body: map[string]int{"b": 1}, Header: map[string]string{"X-More": "!"}},
+		Call{Method: http.MethodGet, Path: "/c"},
+		Call{Method: http.MethodPost, Path: "/d", Form: url.Values{"e": {"f g"}}},
+	)
+	want := []fanfare.OutgoingRequest{
+		{Method: "POST", URL: "https://x.example/a", Headers: map[string]string{"Content-Type": "application/json", "X-More": "!"}, Body: "{\n  \"b\": 1\n}"},
+		{Method: "GET", URL: "https://x.example/c", Headers: map[string]string{}},
+		{Method: "POST", URL: "https://x.example/d", Headers: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: "e=f+g"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
 	}
 }

@@ -2,9 +2,7 @@ package mailchimp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/mail"
 	"slices"
@@ -213,17 +211,5 @@ func (c *connection) Preview(_ context.Context, m fanfare.Outgoing) ([]fanfare.O
 	if m.Test {
 		calls = []rest.Call{c.create("[Test] "+m.ID, letter), setContent(id, letter), sendTest(id, m.Recipient)}
 	}
-	requests := make([]fanfare.OutgoingRequest, len(calls))
-	for i, call := range calls {
-		requests[i] = fanfare.OutgoingRequest{Method: call.Method, URL: c.api.BaseURL + call.Path}
-		if call.Body == nil {
-			continue
-		}
-		body, err := json.MarshalIndent(call.Body, "", "  ")
-		if err != nil {
-			return nil, fmt.Errorf("encoding a preview: %w", err)
-		}
-		requests[i].Headers, requests[i].Body = map[string]string{"Content-Type": "application/json"}, string(body)
-	}
-	return requests, nil
+	return c.api.Preview(calls...)
 }
