@@ -110,3 +110,12 @@ type Connection interface {
 	Rate() float64
 	Close() error
 }
+
+// Fitter is a Connection whose provider takes less than its channel's rules
+// allow, such as shorter posts only. A launch asks before anything goes out, on
+// any channel: a post is never cut, and somebody has to shorten it.
+type Fitter interface {
+	// Fits refuses content that the provider would not take, by a *SendError of
+	// FateRefused. It sends nothing, and may ask the provider for its limits.
+	Fits(ctx context.Context, c Content) error
+}

@@ -80,6 +80,9 @@ func launchCampaign(ctx context.Context, run *Run, p LaunchCampaignPayload) (Don
 	}
 	defer l.close()
 	l.connect(ctx)
+	if err := l.fits(ctx); err != nil {
+		return l.refused(ctx, err)
+	}
 	if p.DryRun {
 		return l.rehearse(ctx)
 	}

@@ -1,8 +1,12 @@
 package jobs
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"fanfare"
 )
@@ -17,6 +21,36 @@ func (l *launching) check() error {
 			found = append(found, fmt.Sprintf("%s: %s", channel, problem))
 		}
 	}
+	return unfit(found)
+}
+
+// fits refuses the whole launch, too, where a provider says that it would not
+// take a channel's content. One that can't tell is that channel's trouble alone.
+func (l *launching) fits(ctx context.Context) error {
+	var mu sync.Mutex
+	var found []string
+	l.each(ctx, func(c *sending) error {
+		fitter, ok := c.connection.(fanfare.Fitter)
+		if !ok || c.trouble != nil {
+			return nil
+		}
+		err := fitter.Fits(ctx, l.campaign.Content)
+		e, ok := errors.AsType[*fanfare.SendError](err)
+		if !ok || e.Fate != fanfare.FateRefused {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		found = append(found, fmt.Sprintf("%s: %s", c.channel, strings.TrimSuffix(e.Reason, ".")))
+		return nil
+	})
+	slices.Sort(found)
+	return unfit(found)
+}
+
+// unfit is the error of content that is not fit to go out; nil if nothing was
+// found wrong with it.
+func unfit(found []string) error {
 	if len(found) == 0 {
 		return nil
 	}

@@ -302,6 +302,35 @@ func TestUnfitContentStopsALaunch(t *testing.T) {
 	}
 }
 
+// TestContentThatAProviderWouldNotTakeStopsALaunch on all channels. That it can't
+// be asked is not the content's fault.
+func TestContentThatAProviderWouldNotTakeStopsALaunch(t *testing.T) {
+	for fate, want := range map[fanfare.Fate]string{
+		fanfare.FateRefused: "failed launch_check_failed: No message went out: email: Too long. Edit the campaign's content, then launch again.",
+		fanfare.FateHalted:  "retrying",
+	} {
+		for _, dryRun := range []bool{false, true} {
+			r := newRig(t)
+			campaign := r.launchable("a@x.example")
+			r.outlet.fitErr = &fanfare.SendError{Fate: fate, Reason: "Too long."}
+			job := r.launch(campaign, func(l *jobs.LaunchRequest) { l.DryRun = dryRun })
+			r.handle(job)
+			now := r.db.Now(job)
+			got := string(now.Status)
+			if now.Error != nil {
+				got += " " + now.Error.Code + ": " + now.Error.Message
+			}
+			if dryRun && fate == fanfare.FateHalted {
+				want = "succeeded" // with what stands in the way
+			}
+			if got != want {
+				t.Errorf("%s, dry run %v: %s", fate, dryRun, got)
+			}
+			r.outlet.wantTaken(t, nil)
+		}
+	}
+}
+
 // TestTheLedgerIsWrittenFirst: whatever a provider is asked to take, the
 // database says already that it may have it.
 func TestTheLedgerIsWrittenFirst(t *testing.T) {

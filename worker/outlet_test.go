@@ -23,6 +23,7 @@ type outlet struct {
 	after  func(m fanfare.Outgoing) error // likewise, once it was taken
 	answer fanfare.AnswerState            // to Ask
 	askErr error
+	fitErr error
 
 	mu    sync.Mutex
 	taken map[string]int // by recipient
@@ -70,6 +71,8 @@ func (o *outlet) Ask(_ context.Context, m fanfare.Outgoing) (fanfare.Answer, err
 func (o *outlet) Preview(_ context.Context, m fanfare.Outgoing) ([]fanfare.OutgoingRequest, error) {
 	return []fanfare.OutgoingRequest{{Method: "SEND", URL: "outlet://" + m.Recipient, Body: m.Content.Email.Subject}}, nil
 }
+
+func (o *outlet) Fits(context.Context, fanfare.Content) error { return o.fitErr }
 
 func (o *outlet) Parallel() int { return inFlight }
 func (o *outlet) Rate() float64 { return o.rate }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ func (t *trial) isLimited() {
 	connection := t.open(longPatience)
 	e := t.try(connection)
 	t.wantFate(e, fanfare.FateHalted, fanfare.FateDeferred)
-	if e.RetryAfter != t.RetryAfter {
+	if (e.RetryAfter-t.RetryAfter).Abs() > time.Second || (e.RetryAfter == 0) != (t.RetryAfter == 0) {
 		t.Errorf("to be asked again in %v, want %v", e.RetryAfter, t.RetryAfter)
 	}
 	t.wantTaken(0)
@@ -229,10 +230,37 @@ func (t *trial) isNotBegun() {
 }
 
 func (t *trial) asksForNothing() {
-	answer, err := t.open(longPatience).Ask(t.Context(), t.Message)
-	if err != nil || answer.State != fanfare.AnswerUnknown || answer.ProviderID != "" {
-		t.Errorf("asked for what was never sent, it says %+v, %v", answer, err)
+	connection := t.open(longPatience)
+	answer, err := connection.Ask(t.Context(), t.Message)
+	want := cmp.Or(t.AnswerNothing, fanfare.AnswerUnknown)
+	if err != nil || answer.State != want || answer.ProviderID != "" {
+		t.Errorf("asked for what was never sent, it says %+v, %v; want %s", answer, err, want)
 	}
+	t.wantTaken(0)
+	if answer.State == fanfare.AnswerRepeat { // whoever was at it first may come last
+		t.send(connection, t.Message)
+		t.send(connection, t.Message)
+		t.wantTaken(1)
+	}
+}
+
+// isTooMuch: what does not fit is refused wherever it comes up, never cut.
+func (t *trial) isTooMuch() {
+	fitter, ok := t.open(longPatience).(fanfare.Fitter)
+	if !ok {
+		if t.TooMuch != nil {
+			t.Error("a launch can't find out that it is too much")
+		}
+		return
+	}
+	if err := fitter.Fits(t.Context(), t.Message.Content); err != nil {
+		t.Errorf("what fits is too much: %v", err)
+	}
+	t.wantFate(t.failed(fitter.Fits(t.Context(), *t.TooMuch)), fanfare.FateRefused)
+	m := t.Message
+	m.Content = *t.TooMuch
+	_, err := t.open(longPatience).Send(t.Context(), m)
+	t.wantFate(t.failed(err), fanfare.FateRefused)
 	t.wantTaken(0)
 }
 

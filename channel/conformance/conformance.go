@@ -55,10 +55,16 @@ type Case struct {
 	// AnswerTaken is what Ask says of a message that was taken, once the
 	// provider answers again.
 	AnswerTaken fanfare.AnswerState
+	// AnswerNothing is what Ask says of a message that was never sent; "" for
+	// AnswerUnknown.
+	AnswerNothing fanfare.AnswerState
+	// TooMuch is content that the provider would not take; nil if it takes all
+	// that its channel's rules allow.
+	TooMuch *fanfare.Content
 	// OneRequest says that a message is one request, so nobody can tell
 	// StallsBefore from StallsAfter.
 	OneRequest bool
-	// RetryAfter is what RateLimits makes of it.
+	// RetryAfter is what RateLimits makes of it, to the second.
 	RetryAfter time.Duration
 }
 
@@ -79,6 +85,7 @@ func Run(t *testing.T, c Case) {
 		{"sends", (*trial).sends},
 		{"sends from many goroutines", (*trial).sendsAtOnce},
 		{"is refused", (*trial).isRefused},
+		{"is told too much", (*trial).isTooMuch},
 		{"is limited", (*trial).isLimited},
 		{"has bad credentials", (*trial).hasBadCredentials},
 		{"waits in vain before", (*trial).waitsInVainBefore},

@@ -9,6 +9,10 @@
 //   - Every error of the connection is a *fanfare.SendError, whose reason went
 //     through a Redactor. The fate is what matters: FateUnknown wherever the
 //     provider may have taken the message, and only there.
+//   - If the provider takes less than the channel's rules allow, the connection
+//     is a fanfare.Fitter too, so that a launch is refused before anything is sent.
+//   - Its doc comment names the pages it was written from, and says whether what
+//     became of a message can be asked.
 //   - Its test hands a stand-in for the provider to conformance.Run.
 package connector
 
