@@ -27,7 +27,7 @@ func (a API) Preview(calls ...Call) ([]fanfare.OutgoingRequest, error) {
 		if kind != "" {
 			headers["Content-Type"] = kind
 		}
-		requests[i] = fanfare.OutgoingRequest{Method: call.Method, URL: a.BaseURL + call.Path, Headers: headers, Body: body}
+		requests[i] = fanfare.OutgoingRequest{Method: call.Method, URL: a.url(call), Headers: headers, Body: body}
 	}
 	return requests, nil
 }

@@ -48,6 +48,7 @@ type API struct {
 // Call is a request.
 type Call struct {
 	Method, Path string
+	Query        url.Values // of the address; unlike Path no error quotes it
 	Header       map[string]string
 	Body         any        // to be sent as JSON; nil for none
 	Form         url.Values // to be sent as a form, in place of Body
@@ -106,7 +107,7 @@ func (a API) request(ctx context.Context, call Call) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, call.Method, a.BaseURL+call.Path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, call.Method, a.url(call), strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("making a request: %w", err)
 	}
@@ -122,6 +123,13 @@ func (a API) request(ctx context.Context, call Call) (*http.Request, error) {
 	}
 	a.Authorize(request)
 	return request, nil
+}
+
+func (a API) url(call Call) string {
+	if len(call.Query) == 0 {
+		return a.BaseURL + call.Path
+	}
+	return a.BaseURL + call.Path + "?" + call.Query.Encode()
 }
 
 // content is what the call carries, and of what type it is.

@@ -176,6 +176,20 @@ func TestForm(t *testing.T) {
 	}
 }
 
+func TestQueryIsNotQuoted(t *testing.T) {
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("to") == "canary" {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusTeapot)
+	})
+	for _, to := range []string{"canary", "canary "} {
+		if e := sendError(t, api.Do(t.Context(), Call{Method: http.MethodGet, Query: url.Values{"to": {to}}})); e.Fate == fanfare.FateUnknown {
+			t.Error(e)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
@@ -220,12 +234,12 @@ func TestSentOnceOverKeptConnections(t *testing.T) {
 func TestPreview(t *testing.T) {
 	got, err := apiOf("https://x.example", false).Preview(
 		Call{Method: http.MethodPost, Path: "/a", Body: map[string]int{"b": 1}, Header: map[string]string{"X-More": "!"}},
-		Call{Method: http.MethodGet, Path: "/c"},
+		Call{Method: http.MethodGet, Path: "/c", Query: url.Values{"x": {"y z"}}},
 		Call{Method: http.MethodPost, Path: "/d", Form: url.Values{"e": {"f g"}}},
 	)
 	want := []fanfare.OutgoingRequest{
 		{Method: "POST", URL: "https://x.example/a", Headers: map[string]string{"Content-Type": "application/json", "X-More": "!"}, Body: "{\n  \"b\": 1\n}"},
-		{Method: "GET", URL: "https://x.example/c", Headers: map[string]string{}},
+		{Method: "GET", URL: "https://x.example/c?x=y+z", Headers: map[string]string{}},
 		{Method: "POST", URL: "https://x.example/d", Headers: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: "e=f+g"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
