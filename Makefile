@@ -23,7 +23,7 @@ test: ## Run all tests, with the race detector, on private servers
 	for checks in containers workflows; do (cd tools/$$checks && go test -count 1 .) || exit; done
 
 .PHONY: test-peers
-test-peers: ## Test against servers that others wrote; needs node, npm and the network
+test-peers: ## Test against servers that others wrote; needs node, npm, Debian's kannel and kannel-extras, and the network
 	go test -tags peers -run '^TestPeer' -count 1 $(ARGS) ./ai ./api ./channel/...
 
 .PHONY: fuzz

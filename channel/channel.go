@@ -12,6 +12,7 @@ import (
 	"fanfare/channel/egress"
 	"fanfare/channel/email/mailchimp"
 	"fanfare/channel/email/smtp"
+	"fanfare/channel/social/bluesky"
 )
 
 // Options are what all connectors share.
@@ -42,6 +43,7 @@ func New(opts Options) *Registry {
 	return &Registry{[]connector.Connector{
 		mailchimp.New(outside),
 		smtp.New(outside),
+		bluesky.New(outside),
 	}}
 }
 

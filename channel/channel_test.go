@@ -21,8 +21,12 @@ func TestProviders(t *testing.T) {
 			if field.Name == connector.RateField && !field.Required {
 				continue
 			}
-			got[string(p.Type)+" "+p.Name] = append(got[string(p.Type)+" "+p.Name], field.Name)
-			if field.Label == "" || !field.Required {
+			name := field.Name
+			if !field.Required {
+				name += "?"
+			}
+			got[string(p.Type)+" "+p.Name] = append(got[string(p.Type)+" "+p.Name], name)
+			if field.Label == "" {
 				t.Errorf("%s: %+v", p.Name, field)
 			}
 		}
@@ -36,6 +40,7 @@ func TestProviders(t *testing.T) {
 	want := map[string][]string{
 		"email Mailchimp": {"apiKey", "listId", "from"},
 		"email SMTP":      {"host", "port", "username", "password", "from"},
+		"social Bluesky":  {"service?", "identifier", "appPassword"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
