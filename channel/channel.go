@@ -12,6 +12,7 @@ import (
 	"fanfare/channel/egress"
 	"fanfare/channel/email/mailchimp"
 	"fanfare/channel/email/smtp"
+	"fanfare/channel/sms/kannel"
 	"fanfare/channel/social/bluesky"
 )
 
@@ -44,6 +45,7 @@ func New(opts Options) *Registry {
 		mailchimp.New(outside),
 		smtp.New(outside),
 		bluesky.New(outside),
+		kannel.New(outside),
 	}}
 }
 

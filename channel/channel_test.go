@@ -40,6 +40,7 @@ func TestProviders(t *testing.T) {
 	want := map[string][]string{
 		"email Mailchimp": {"apiKey", "listId", "from"},
 		"email SMTP":      {"host", "port", "username", "password", "from"},
+		"sms Kannel":      {"url", "username", "password", "from", "maxMessages?"},
 		"social Bluesky":  {"service?", "identifier", "appPassword"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
