@@ -13,6 +13,7 @@ import (
 	"fanfare/channel/email/mailchimp"
 	"fanfare/channel/email/smtp"
 	"fanfare/channel/sms/kannel"
+	"fanfare/channel/sms/twilio"
 	"fanfare/channel/social/bluesky"
 )
 
@@ -46,6 +47,7 @@ func New(opts Options) *Registry {
 		smtp.New(outside),
 		bluesky.New(outside),
 		kannel.New(outside),
+		twilio.New(outside),
 	}}
 }
 

@@ -41,6 +41,7 @@ func TestProviders(t *testing.T) {
 		"email Mailchimp": {"apiKey", "listId", "from"},
 		"email SMTP":      {"host", "port", "username", "password", "from"},
 		"sms Kannel":      {"url", "username", "password", "from", "maxMessages?"},
+		"sms Twilio":      {"accountSid", "authToken", "from?", "messagingServiceSid?"},
 		"social Bluesky":  {"service?", "identifier", "appPassword"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
