@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,6 +55,19 @@ func TestRate(t *testing.T) {
 	for value, want := range map[string]float64{"": 0, "5": 5, "0.5": 0.5} {
 		if got := Rate(fanfare.Credentials{RateField: value}); got != want {
 			t.Errorf("%q: %v", value, got)
+		}
+	}
+}
+
+func TestBegan(t *testing.T) {
+	for id, want := range map[string]string{
+		"0192f0c0-1111-7222-8333-444455556666": "2024-11-03T06:39:32.113Z",
+		"00000000-0000-7000-8000-000000000000": "1970-01-01T00:00:00Z",
+		"canary":                               "", "": "", "0192f0c0": "", "xxxxxxxx-xxxx-7222-8333-444455556666": "",
+	} {
+		at, err := Began(id)
+		if (err == nil) != (want != "") || err == nil && at.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("%q: %v, %v", id, at.UTC(), err)
 		}
 	}
 }

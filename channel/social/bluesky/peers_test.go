@@ -23,7 +23,10 @@ import (
 
 // devEnv is Bluesky's own server, as its makers test with it; it comes from npm
 // (make test-peers). It is the last that runs on node 20.
-const devEnv = "@atproto/dev-env@0.3.215"
+const (
+	devEnv        = "@atproto/dev-env@" + devEnvVersion
+	devEnvVersion = "0.3.215"
+)
 
 // pds is a server that others wrote.
 type pds struct{ URL, AppPassword string }
@@ -36,19 +39,30 @@ func startPDS(t *testing.T) pds {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(cache, "fanfare-peers", strings.NewReplacer("/", "-", "@", "").Replace(devEnv))
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	install := exec.CommandContext(t.Context(), "npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save", devEnv)
-	if output, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("installing %s: %v\n%s", devEnv, err, output)
+	folder := filepath.Join(cache, "fanfare-peers", "atproto-dev-env-"+devEnvVersion)
+	done := filepath.Join(folder, "installed")
+	if _, err := os.Stat(done); err != nil {
+		install(t, folder)
+		if err := os.WriteFile(done, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	script, err := filepath.Abs(filepath.Join("testdata", "server.mjs"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return run(t, folder, script)
+}
+
+func install(t *testing.T, folder string) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	npm := exec.CommandContext(t.Context(), "npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save", devEnv)
+	if output, err := npm.CombinedOutput(); err != nil {
+		t.Fatalf("installing %s: %v\n%s", devEnv, err, output)
+	}
 }
 
 // run starts the server, and ends it with the test.
@@ -88,7 +102,7 @@ func run(t *testing.T, folder, script string) pds {
 func (p pds) open(t *testing.T, password string) fanfare.Connection {
 	t.Helper()
 	outside := connector.Outside{AllowPrivate: true, HTTP: egress.NewClient(egress.NewDialer(true, nil).DialContext, nil)}
-	credentials := fanfare.Credentials{"service": p.URL, "identifier": "shop.test", "appPassword": password}
+	credentials := fanfare.Credentials{"service": p.URL, "identifier": "teashop.test", "appPassword": password}
 	c := New(outside)
 	if err := c.Check(credentials); err != nil {
 		t.Fatal(err)
@@ -103,7 +117,7 @@ func (p pds) open(t *testing.T, password string) fanfare.Connection {
 // posts lists what the account has posted, as anybody can read it.
 func (p pds) posts(t *testing.T) []post {
 	t.Helper()
-	response, err := http.Get(p.URL + "/xrpc/com.atproto.repo.listRecords?repo=shop.test&collection=" + collection)
+	response, err := http.Get(p.URL + "/xrpc/com.atproto.repo.listRecords?repo=teashop.test&collection=" + collection)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +180,7 @@ func (p pds) keepsLimits(t *testing.T) {
 			if got := social.Length(text); got != maxCharacters+more {
 				t.Errorf("%q counts %d", character, got)
 			}
-			call := create(signed.DID, tid(uint64(time.Now().UnixMicro()), uint64(2*i+more)), text, time.Now())
+			call := create(signed.DID, tid(time.Now().UnixMicro(), int64(2*i+more)), text, time.Now())
 			if err := c.as(signed).Do(t.Context(), call); fateOf(err) != want {
 				t.Errorf("%d times %q: %v", maxCharacters+more, character, err)
 			}

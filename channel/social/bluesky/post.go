@@ -3,12 +3,11 @@ package bluesky
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"fanfare/channel/connector"
 	"fanfare/channel/rest"
 	"fanfare/channel/social"
 )
@@ -81,22 +80,17 @@ func facets(text string) []facet {
 // have (https://atproto.com/specs/tid): the id's milliseconds, and 20 bits of
 // its digest as microseconds and clock.
 func recordKey(id string) (string, error) {
-	const longestTime = 12 // digits of the milliseconds in a UUIDv7 (RFC 9562, 5.7)
-	digits := strings.ReplaceAll(id, "-", "")
-	if len(digits) < longestTime {
-		return "", fmt.Errorf("making a record's key: the delivery's id has %d digits", len(digits))
-	}
-	raw, err := hex.DecodeString("0000" + digits[:longestTime])
+	began, err := connector.Began(id)
 	if err != nil {
 		return "", fmt.Errorf("making a record's key: %w", err)
 	}
 	digest := sha256.Sum256([]byte(id))
-	micros := binary.BigEndian.Uint64(raw)*1000 + uint64(binary.BigEndian.Uint32(digest[:4])%1000)
-	return tid(micros, uint64(binary.BigEndian.Uint16(digest[4:6]))), nil
+	micros := began.UnixMilli()*1000 + int64(binary.BigEndian.Uint32(digest[:4])%1000)
+	return tid(micros, int64(binary.BigEndian.Uint16(digest[4:6]))), nil
 }
 
 // tid writes 53 bits of microseconds since 1970 and 10 of a clock's number.
-func tid(micros, clock uint64) string {
+func tid(micros, clock int64) string {
 	const alphabet = "234567abcdefghijklmnopqrstuvwxyz"
 	n := micros&(1<<53-1)<<10 | clock&(1<<10-1)
 	var key [13]byte
