@@ -15,6 +15,7 @@ import (
 	"fanfare/channel/sms/kannel"
 	"fanfare/channel/sms/twilio"
 	"fanfare/channel/social/bluesky"
+	"fanfare/channel/social/mastodon"
 )
 
 // Options are what all connectors share.
@@ -47,6 +48,7 @@ func New(opts Options) *Registry {
 		smtp.New(outside),
 		bluesky.New(outside),
 		kannel.New(outside),
+		mastodon.New(outside),
 		twilio.New(outside),
 	}}
 }
