@@ -15,6 +15,7 @@ import (
 	"fanfare/channel/sms/kannel"
 	"fanfare/channel/sms/twilio"
 	"fanfare/channel/social/bluesky"
+	"fanfare/channel/social/discord"
 	"fanfare/channel/social/mastodon"
 )
 
@@ -47,6 +48,7 @@ func New(opts Options) *Registry {
 		mailchimp.New(outside),
 		smtp.New(outside),
 		bluesky.New(outside),
+		discord.New(outside),
 		kannel.New(outside),
 		mastodon.New(outside),
 		twilio.New(outside),

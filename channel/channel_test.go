@@ -42,6 +42,7 @@ func TestProviders(t *testing.T) {
 		"email SMTP":      {"host", "port", "username", "password", "from"},
 		"sms Kannel":      {"url", "username", "password", "from", "maxMessages?"},
 		"sms Twilio":      {"accountSid", "authToken", "from?", "messagingServiceSid?"},
+		"social Discord":  {"webhookUrl"},
 		"social Mastodon": {"server", "accessToken"},
 		"social Bluesky":  {"service?", "identifier", "appPassword"},
 	}
