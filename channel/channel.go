@@ -17,6 +17,7 @@ import (
 	"fanfare/channel/social/bluesky"
 	"fanfare/channel/social/discord"
 	"fanfare/channel/social/mastodon"
+	"fanfare/channel/social/slack"
 )
 
 // Options are what all connectors share.
@@ -51,6 +52,7 @@ func New(opts Options) *Registry {
 		discord.New(outside),
 		kannel.New(outside),
 		mastodon.New(outside),
+		slack.New(outside),
 		twilio.New(outside),
 	}}
 }

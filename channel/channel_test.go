@@ -43,6 +43,7 @@ func TestProviders(t *testing.T) {
 		"sms Kannel":      {"url", "username", "password", "from", "maxMessages?"},
 		"sms Twilio":      {"accountSid", "authToken", "from?", "messagingServiceSid?"},
 		"social Discord":  {"webhookUrl"},
+		"social Slack":    {"botToken", "channel"},
 		"social Mastodon": {"server", "accessToken"},
 		"social Bluesky":  {"service?", "identifier", "appPassword"},
 	}

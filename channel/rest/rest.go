@@ -23,7 +23,8 @@ import (
 const (
 	maxAnswer     = 4 << 20 // bytes
 	maxRetryAfter = 24 * time.Hour
-	patience      = 30 * time.Second
+	// Patience is how long to wait for an answer where nobody says otherwise.
+	Patience = 30 * time.Second
 )
 
 // API is a provider's.
@@ -74,19 +75,18 @@ func (e *StatusError) Error() string { return fmt.Sprintf("%s: status %d", e.Cal
 func (a API) Do(ctx context.Context, call Call) error {
 	wait := a.Patience
 	if wait == 0 {
-		wait = patience
+		wait = Patience
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	var reached atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { reached.Store(true) }})
+	ctx, reached := Watch(ctx)
 	request, err := a.request(ctx, call)
 	if err != nil {
 		return &fanfare.SendError{Fate: fanfare.FateRefused, Reason: a.Name + " can't be told this message.", Cause: err}
 	}
 	response, err := a.Client.Do(request)
 	if err != nil {
-		return a.unanswered(call, reached.Load(), err)
+		return a.unanswered(call, reached(), err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, maxAnswer))
@@ -161,17 +161,29 @@ func sendOnce(request *http.Request) {
 	}
 }
 
-// unanswered is a call without an answer that can be read. Only one that never
-// reached the provider is certain to have done nothing.
+// Watch returns a context for a request, and what tells whether it may have
+// reached the provider. Clients that others wrote can be judged by it too.
+func Watch(ctx context.Context) (context.Context, func() bool) {
+	var reached atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { reached.Store(true) }}
+	return httptrace.WithClientTrace(ctx, trace), reached.Load
+}
+
 func (a API) unanswered(call Call, reached bool, cause error) *fanfare.SendError {
-	e := &fanfare.SendError{Cause: fmt.Errorf("%s %s: %w", call.Method, call.Path, withoutURL(cause))}
+	return Unanswered(a.Name, reached, call.Commits, fmt.Errorf("%s %s: %w", call.Method, call.Path, withoutURL(cause)))
+}
+
+// Unanswered is a call without an answer that can be read. Only one that never
+// reached the provider is certain to have done nothing.
+func Unanswered(provider string, reached, commits bool, cause error) *fanfare.SendError {
+	e := &fanfare.SendError{Cause: cause}
 	switch {
 	case !reached:
-		e.Fate, e.Reason = fanfare.FateHalted, a.Name+" can't be reached."
-	case call.Commits:
-		e.Fate, e.Reason = fanfare.FateUnknown, "The connection to "+a.Name+" broke before it said whether it took the message."
+		e.Fate, e.Reason = fanfare.FateHalted, provider+" can't be reached."
+	case commits:
+		e.Fate, e.Reason = fanfare.FateUnknown, "The connection to "+provider+" broke before it said whether it took the message."
 	default:
-		e.Fate, e.Reason = fanfare.FateDeferred, a.Name+" did not answer in time, or not as expected."
+		e.Fate, e.Reason = fanfare.FateDeferred, provider+" did not answer in time, or not as expected."
 	}
 	return e
 }
@@ -183,7 +195,7 @@ func (a API) refused(call Call, response *http.Response, body []byte) *fanfare.S
 	if said := a.Explain(body); said != "" {
 		reason += ": " + said
 	}
-	fate := fateOf(code, call.Commits)
+	fate := FateOf(code, call.Commits)
 	if a.Judge != nil {
 		fate = cmp.Or(a.Judge(code, body), fate)
 	}
@@ -193,9 +205,9 @@ func (a API) refused(call Call, response *http.Response, body []byte) *fanfare.S
 	}
 }
 
-// fateOf is what a status means (RFC 9110). A server that failed within may
-// have taken the message before.
-func fateOf(code int, commits bool) fanfare.Fate {
+// FateOf is what a status means (RFC 9110) that is no success. A server that
+// failed within may have taken the message before.
+func FateOf(code int, commits bool) fanfare.Fate {
 	switch {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return fanfare.FateUnauthorized

@@ -1,0 +1,65 @@
+package slack
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	client "github.com/slack-go/slack"
+
+	"fanfare"
+	"fanfare/channel/rest"
+)
+
+func fateOf(err error) fanfare.Fate {
+	if e, ok := errors.AsType[*fanfare.SendError](err); ok {
+		return e.Fate
+	}
+	return ""
+}
+
+// judge says what an error of the client means for a message. What Slack itself
+// says goes into the reason only; the cause is for the log.
+func (c *connection) judge(err error, reached, commits bool) *fanfare.SendError {
+	if limited, ok := errors.AsType[*client.RateLimitedError](err); ok {
+		return &fanfare.SendError{
+			Fate: fanfare.FateHalted, Reason: "Slack takes no more for the moment.", RetryAfter: limited.RetryAfter,
+			Cause: errors.New("rate limited"),
+		}
+	}
+	if status, ok := errors.AsType[client.StatusCodeError](err); ok {
+		return &fanfare.SendError{
+			Fate: rest.FateOf(status.Code, commits), Reason: fmt.Sprintf("Slack answered %d.", status.Code),
+			Cause: &rest.StatusError{Call: name, Code: status.Code},
+		}
+	}
+	if said, ok := errors.AsType[client.SlackErrorResponse](err); ok {
+		return &fanfare.SendError{
+			Fate: fateOfCode(said.Err, commits), Reason: c.clean.Clean("Slack refused it: " + said.Err),
+			Cause: errors.New(c.clean.Clean(said.Err)),
+		}
+	}
+	return rest.Unanswered(name, reached, commits, errors.New(c.clean.Clean(err.Error())))
+}
+
+// fateOfCode sorts Slack's errors
+// (https://docs.slack.dev/reference/methods/chat.postMessage#errors): those of
+// the token or the channel, which every message would meet; those of Slack
+// itself, after which part of a call may have been done; those of the message.
+func fateOfCode(code string, commits bool) fanfare.Fate {
+	switch {
+	case slices.Contains([]string{
+		"access_denied", "account_inactive", "channel_not_found", "ekm_access_denied", "enterprise_is_restricted", "invalid_auth",
+		"is_archived", "missing_scope", "no_permission", "not_allowed_token_type", "not_authed", "not_in_channel", "org_login_required",
+		"restricted_action", "team_access_not_granted", "team_not_found", "token_expired", "token_revoked",
+	}, code):
+		return fanfare.FateUnauthorized
+	case code == "ratelimited", code == "rate_limited", code == "message_limit_exceeded":
+		return fanfare.FateHalted
+	case slices.Contains([]string{"fatal_error", "internal_error", "request_timeout", "service_unavailable"}, code):
+		return rest.FateOf(http.StatusInternalServerError, commits)
+	default:
+		return fanfare.FateRefused
+	}
+}
