@@ -61,6 +61,10 @@ func TestOnlyTheAPIIsPublished(t *testing.T) {
 				t.Errorf("the API is published as %+v, want on the loopback", service.Ports)
 			}
 		case name == "caddy" && slices.Equal(service.Profiles, []string{"tls"}): // the proxy before it, if asked for
+		case name == "prometheus" && slices.Equal(service.Profiles, []string{"monitoring"}): // likewise, for this machine alone
+			if len(service.Ports) != 1 || service.Ports[0].HostIP != "127.0.0.1" {
+				t.Errorf("Prometheus is published as %+v, want on the loopback", service.Ports)
+			}
 		case len(service.Ports) > 0:
 			t.Errorf("%s publishes %+v", name, service.Ports)
 		}
@@ -247,7 +251,7 @@ func TestEachSettingReachesThoseWhoNeedIt(t *testing.T) {
 	needs := map[string][]string{
 		"APP_ENV": {"api", "migrate", "scheduler", "worker"}, "DATABASE_URL": {"api", "migrate", "scheduler", "worker"},
 		"PUBLIC_URL": {"api", "caddy", "scheduler", "worker"}, "REDIS_URL": all, "AUTH_SECRET": all, "ENCRYPTION_KEY": all,
-		"ENCRYPTION_KEYS_OLD": all, "SENTRY_DSN": all, "SHUTDOWN_TIMEOUT": all, "METRICS_ADDR": all,
+		"ENCRYPTION_KEYS_OLD": all, "SENTRY_DSN": all, "SHUTDOWN_TIMEOUT": all, "METRICS_ADDR": all, "OTEL_EXPORTER_OTLP_ENDPOINT": all,
 		"HTTP_ADDR": {"api"}, "ALLOWED_ORIGINS": {"api"}, "TRUSTED_PROXIES": {"api"},
 		"RATE_LIMIT_API": {"api"}, "RATE_LIMIT_AI": {"api"}, "RATE_LIMIT_AUTH": {"api"}, "RATE_LIMIT_POLL": {"api"},
 		"ALLOW_PRIVATE_HOSTS": {"api", "worker"}, "OPENAI_API_KEY": {"api", "worker"}, "OPENAI_BASE_URL": {"api", "worker"},

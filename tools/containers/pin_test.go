@@ -28,11 +28,11 @@ func TestPinImages(t *testing.T) {
 	for range 2 {
 		cmd := exec.Command("sh", filepath.Join(dir, "scripts/pin-images"))
 		cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
-		if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "\n") != 4 {
+		if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "\n") != 5 {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	for path, want := range map[string]int{"Dockerfile.api": 1, "Dockerfile.worker": 1, "docker-compose.prod.yml": 3} {
+	for path, want := range map[string]int{"Dockerfile.api": 1, "Dockerfile.worker": 1, "docker-compose.prod.yml": 4} {
 		raw, err := os.ReadFile(filepath.Join(dir, path))
 		if err != nil {
 			t.Fatal(err)
