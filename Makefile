@@ -57,6 +57,13 @@ bench: ## Measure jobs, beside bare asynq, and thousands of open streams (ARGS="
 	@scripts/install-deps
 	go run ./bench $(ARGS)
 
+.PHONY: load
+load: bin/k6 ## Load a running API as frontends do (ARGS="-e RATE=120"); docs/load.md says what it needs
+	bin/k6 run --no-usage-report $(ARGS) load/campaigns.js
+
+bin/k6:
+	GOBIN=$(CURDIR)/bin go install go.k6.io/k6@v1.8.1
+
 build: ## Build bin/fanfare
 	go build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)" -o bin/ ./cmd/fanfare
 
