@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -239,9 +241,18 @@ func TestBoardCanBeImported(t *testing.T) {
 	}
 }
 
-// TestEachAlertSaysWhatToDo: how bad it is, in words, and where to read on.
+// TestEachAlertSaysWhatToDo: how bad it is, in words, and where to read on,
+// which is under a heading of its name.
 func TestEachAlertSaysWhatToDo(t *testing.T) {
 	t.Parallel()
+	page, err := os.ReadFile("../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained := map[string]bool{}
+	for _, heading := range regexp.MustCompile(`(?m)^## (Fanfare\w+)$`).FindAllSubmatch(page, -1) {
+		explained[string(heading[1])] = true
+	}
 	seen := map[string]bool{}
 	for _, r := range readRules(t) {
 		if r.Alert == "" || seen[r.Alert] {
@@ -260,5 +271,8 @@ func TestEachAlertSaysWhatToDo(t *testing.T) {
 		if want := "docs/alerts.md#" + strings.ToLower(r.Alert); r.Annotations["runbook"] != want {
 			t.Errorf("%s has the runbook %q, want %q", r.Alert, r.Annotations["runbook"], want)
 		}
+	}
+	if !maps.Equal(seen, explained) {
+		t.Errorf("docs/alerts.md explains %v, and there are %v", explained, seen)
 	}
 }
