@@ -28,12 +28,17 @@ const password = "Quiet-harbour-77"
 
 // cluster is a whole installation: servers, a model, and processes.
 type cluster struct {
-	t        *testing.T
+	t        testing.TB
+	program  string // the path of what its processes run
 	services *devservices.Services
 	db       *sql.DB
 	model    *model
 	key      string
-	apis     []string // base URLs
+	apis     []string     // base URLs
+	refused  atomic.Int64 // submissions that were answered by a 5xx, or not at all
+
+	mu         sync.Mutex
+	violations []string
 }
 
 // model is the stand-in, made slow so that jobs are under way when something
@@ -44,7 +49,7 @@ type model struct {
 	calls atomic.Int64
 }
 
-func newModel(t *testing.T, delay time.Duration) *model {
+func newModel(t testing.TB, delay time.Duration) *model {
 	m := &model{}
 	m.delay.Store(int64(delay))
 	answer := demomodel.New()
@@ -67,9 +72,24 @@ func newModel(t *testing.T, delay time.Duration) *model {
 
 // newCluster starts servers and a model, and makes a user with an API key. An
 // API is needed for that; more processes are the test's to start.
-func newCluster(t *testing.T, delay time.Duration) *cluster {
+func newCluster(t testing.TB, delay time.Duration) *cluster {
 	t.Helper()
-	c := &cluster{t: t, services: testdb.OwnServers(t), model: newModel(t, delay)}
+	path, err := program()
+	if err != nil {
+		t.Fatalf("building the program: %v", err)
+	}
+	return clusterOf(t, path, delay)
+}
+
+// clusterOf is a cluster that runs the program at a path.
+func clusterOf(t testing.TB, program string, delay time.Duration) *cluster {
+	t.Helper()
+	return clusterOn(t, program, testdb.OwnServers(t), delay)
+}
+
+func clusterOn(t testing.TB, program string, services *devservices.Services, delay time.Duration) *cluster {
+	t.Helper()
+	c := &cluster{t: t, program: program, services: services, model: newModel(t, delay)}
 	db, err := sql.Open("postgres", c.services.DatabaseURL())
 	if err != nil {
 		t.Fatal(err)
@@ -144,11 +164,7 @@ func (c *cluster) awaitWorkers(n int) {
 // newUser makes an account with the command line, and an API key by HTTP.
 func (c *cluster) newUser(email string) string {
 	c.t.Helper()
-	path, err := program()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	cmd := newCommand(path, c.env(), "user", "create", "--email", email, "--name", "Owner")
+	cmd := newCommand(c.program, c.env(), "user", "create", "--email", email, "--name", "Owner")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		c.t.Fatalf("creating a user: %v: %s", err, output)
@@ -230,8 +246,11 @@ func (c *cluster) submit(n int) string {
 			return accepted.Job.ID
 		}
 		if err == nil && response.StatusCode < 500 && response.StatusCode != http.StatusConflict {
-			c.t.Errorf("brief %d was refused: %s", n, response.Status)
+			c.violated("brief %d was refused: %s", n, response.Status)
 			return ""
+		}
+		if err != nil || response.StatusCode != http.StatusConflict {
+			c.refused.Add(1)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
@@ -239,7 +258,7 @@ func (c *cluster) submit(n int) string {
 			return ""
 		}
 	}
-	c.t.Errorf("brief %d was never accepted", n)
+	c.violated("brief %d was never accepted", n)
 	return ""
 }
 

@@ -14,10 +14,13 @@ import (
 
 const patience = 90 * time.Second
 
-// Guard: the reaper (scheduler/reaper.go).
-func TestWorkerKilled(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 500*time.Millisecond)
+// What each scenario is for is the guard that mutants_test.go takes out to see
+// that the scenario notices.
+
+func TestWorkerKilled(t *testing.T) { holds(t, workerKilled) }
+
+func workerKilled(t testing.TB, program string) []string {
+	c := clusterOf(t, program, 500*time.Millisecond)
 	c.scheduler("scheduler")
 	victim := c.worker("worker1")
 	c.worker("worker2")
@@ -25,17 +28,18 @@ func TestWorkerKilled(t *testing.T) {
 	ids := c.submitAll(0, 60)
 	eventually(t, patience, "the victim to have work", func() bool { return c.runningOn(victim) > 0 })
 	victim.kill()
-	c.awaitDone(patience, ids)
+	c.awaitEnded(ids)
 	if c.abandoned() == 0 {
-		t.Error("no attempt was lost with its worker: nothing was tested")
+		c.violated("no attempt was lost with its worker: nothing was tested")
 	}
-	c.checkPromises(ids)
+	c.checkSucceeded(ids)
+	return c.broken()
 }
 
-// Guard: the lease token in the statements that finish and record steps.
-func TestWorkerPausedPastItsLease(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, time.Second)
+func TestWorkerPausedPastItsLease(t *testing.T) { holds(t, workerPausedPastItsLease) }
+
+func workerPausedPastItsLease(t testing.TB, program string) []string {
+	c := clusterOf(t, program, time.Second)
 	c.scheduler("scheduler")
 	// Its time must not run out too: it shall come back with a success to write.
 	paused := c.worker("worker1", "AI_TIMEOUT=5m", "JOB_TIMEOUT=10m")
@@ -44,26 +48,25 @@ func TestWorkerPausedPastItsLease(t *testing.T) {
 	ids := c.submitAll(0, 40)
 	eventually(t, patience, "the worker to have work", func() bool { return c.runningOn(paused) > 0 })
 	paused.signal(syscall.SIGSTOP)
-	c.awaitDone(patience, ids)
+	c.awaitEnded(ids)
 	if c.abandoned() == 0 {
-		t.Error("the paused worker lost no lease: nothing was tested")
+		c.violated("the paused worker lost no lease: nothing was tested")
 	}
 	before := c.count(`SELECT count(*) FROM job_events`)
 	paused.signal(syscall.SIGCONT)
 	c.awaitHeartbeat(paused)
-	if code := paused.terminate(30 * time.Second); code != 0 {
-		t.Errorf("the worker exited with %d", code)
-	}
+	c.stops(paused, 30*time.Second)
 	if after := c.count(`SELECT count(*) FROM job_events`); after != before {
-		t.Errorf("the worker that came back wrote %d events for jobs that were over", after-before)
+		c.violated("the worker that came back wrote %d events for jobs that were over", after-before)
 	}
-	c.checkPromises(ids)
+	c.checkSucceeded(ids)
+	return c.broken()
 }
 
-// Guard: the relay (scheduler/relay.go).
-func TestRedisEmptiedUnderLoad(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 200*time.Millisecond)
+func TestRedisEmptiedUnderLoad(t *testing.T) { holds(t, redisEmptiedUnderLoad) }
+
+func redisEmptiedUnderLoad(t testing.TB, program string) []string {
+	c := clusterOf(t, program, 200*time.Millisecond)
 	c.scheduler("scheduler1")
 	c.scheduler("scheduler2")
 	c.api()
@@ -82,19 +85,20 @@ func TestRedisEmptiedUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.unfinished() == 0 {
-		t.Error("everything was done before Redis was emptied: nothing was tested")
+		c.violated("everything was done before Redis was emptied: nothing was tested")
 	}
-	c.awaitDone(patience, ids)
-	c.checkPromises(ids)
+	c.awaitEnded(ids)
+	c.checkSucceeded(ids)
 	if queues, err := rdb.SMembers(t.Context(), "asynq:queues").Result(); err != nil || !slices.Contains(queues, "ai") {
-		t.Errorf("the dashboard's queues are %v (%v), want ai among them", queues, err)
+		c.violated("the dashboard's queues are %v (%v), want ai among them", queues, err)
 	}
+	return c.broken()
 }
 
-// Guard: a 202 does not depend on the enqueueing (api/idempotency.go, carry).
-func TestRedisGoneWhileAccepting(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 50*time.Millisecond)
+func TestRedisGoneWhileAccepting(t *testing.T) { holds(t, redisGoneWhileAccepting) }
+
+func redisGoneWhileAccepting(t testing.TB, program string) []string {
+	c := clusterOf(t, program, 50*time.Millisecond)
 	c.scheduler("scheduler")
 	c.worker("worker")
 	c.awaitWorkers(1)
@@ -103,19 +107,23 @@ func TestRedisGoneWhileAccepting(t *testing.T) {
 	}
 	ids := c.submitAll(0, 20)
 	if n := c.unfinished(); n != len(ids) {
-		t.Errorf("%d of %d jobs are waiting", n, len(ids))
+		c.violated("%d of %d jobs are waiting", n, len(ids))
+	}
+	if n := c.refused.Load(); n > 0 {
+		c.violated("%d submissions were refused", n)
 	}
 	if err := c.services.Redis.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.awaitDone(patience, ids)
-	c.checkPromises(ids)
+	c.awaitEnded(ids)
+	c.checkSucceeded(ids)
+	return c.broken()
 }
 
-// Guards: persist (worker/finish.go) and the reaper's quiet time.
-func TestPostgresRestarted(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 2*time.Second)
+func TestPostgresRestarted(t *testing.T) { holds(t, postgresRestarted) }
+
+func postgresRestarted(t testing.TB, program string) []string {
+	c := clusterOf(t, program, 2*time.Second)
 	c.scheduler("scheduler")
 	c.worker("worker1")
 	c.worker("worker2")
@@ -129,18 +137,18 @@ func TestPostgresRestarted(t *testing.T) {
 	if err := c.services.Postgres.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.awaitDone(patience, ids)
+	c.awaitEnded(ids)
 	if n := c.abandoned(); n != 0 {
-		t.Errorf("%d attempts were taken from workers that live", n)
+		c.violated("%d attempts were taken from workers that live", n)
 	}
-	c.checkPromises(ids)
+	c.checkSucceeded(ids)
+	return c.broken()
 }
 
-// Guards: the Idempotency-Key in the transaction that creates (api/idempotency.go),
-// and the token that lets each of a worker's statements through once.
-func TestRepliesOfPostgresLost(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 50*time.Millisecond)
+func TestRepliesOfPostgresLost(t *testing.T) { holds(t, repliesOfPostgresLost) }
+
+func repliesOfPostgresLost(t testing.TB, program string) []string {
+	c := clusterOf(t, program, 50*time.Millisecond)
 	proxy, url := newLossyProxy(t, c.services.DatabaseURL(), 30)
 	lossy := "DATABASE_URL=" + url
 	c.apis = nil // only those behind the proxy count
@@ -151,17 +159,18 @@ func TestRepliesOfPostgresLost(t *testing.T) {
 	c.worker("worker2", lossy)
 	c.awaitWorkers(2)
 	ids := c.submitAll(0, 150)
-	c.awaitDone(patience, ids)
+	c.awaitEnded(ids)
 	if proxy.lost.Load() < 20 {
-		t.Errorf("only %d replies were lost: too little was tested", proxy.lost.Load())
+		c.violated("only %d replies were lost: too little was tested", proxy.lost.Load())
 	}
-	c.checkPromises(ids)
+	c.checkSucceeded(ids)
+	return c.broken()
 }
 
-// Guard: Drain (worker/worker.go), and what app does around it.
-func TestTerminatedUnderLoad(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 1500*time.Millisecond)
+func TestTerminatedUnderLoad(t *testing.T) { holds(t, terminatedUnderLoad) }
+
+func terminatedUnderLoad(t testing.TB, program string) []string {
+	c := clusterOf(t, program, 1500*time.Millisecond)
 	scheduler := c.scheduler("scheduler")
 	quick := c.worker("worker1", "SHUTDOWN_TIMEOUT=200ms") // must give its attempts back
 	patient := c.worker("worker2")                         // may finish them
@@ -171,26 +180,33 @@ func TestTerminatedUnderLoad(t *testing.T) {
 		return c.runningOn(quick) > 0 && c.runningOn(patient) > 0
 	})
 	for _, p := range []*process{quick, patient, scheduler} {
-		if code := p.terminate(20 * time.Second); code != 0 {
-			t.Errorf("%s exited with %d, want 0", p.name, code)
-		}
+		c.stops(p, 20*time.Second)
 	}
 	if n := c.running(); n != 0 {
-		t.Errorf("%d jobs are still leased to workers that have stopped", n)
+		c.violated("%d jobs are still leased to workers that have stopped", n)
 	}
 	if c.count(`SELECT count(*) FROM audit_logs WHERE metadata->>'outcome' = 'released'`) == 0 {
-		t.Error("no attempt was given back: nothing was tested")
+		c.violated("no attempt was given back: nothing was tested")
 	}
 	c.scheduler("scheduler2")
 	c.worker("worker3")
-	c.awaitDone(patience, ids)
+	c.awaitEnded(ids)
 	if n := c.abandoned(); n != 0 {
-		t.Errorf("%d attempts were abandoned by workers that could stop in good order", n)
+		c.violated("%d attempts were abandoned by workers that could stop in good order", n)
 	}
 	if n := c.count(`SELECT count(*) FROM jobs WHERE attempt <> 1`); n != 0 {
-		t.Errorf("%d jobs paid an attempt for the shutdown", n)
+		c.violated("%d jobs paid an attempt for the shutdown", n)
 	}
-	c.checkPromises(ids)
+	c.checkSucceeded(ids)
+	return c.broken()
+}
+
+// stops tells a process to stop, which it has to do in good order.
+func (c *cluster) stops(p *process, within time.Duration) {
+	c.t.Helper()
+	if code := p.terminate(within); code != 0 {
+		c.violated("%s exited with %d, want 0", p.name, code)
+	}
 }
 
 func (c *cluster) redis() *redis.Client {

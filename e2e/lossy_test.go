@@ -20,7 +20,7 @@ type lossyProxy struct {
 }
 
 // newLossyProxy returns the proxy, and rawURL changed to lead through it.
-func newLossyProxy(t *testing.T, rawURL string, every int64) (*lossyProxy, string) {
+func newLossyProxy(t testing.TB, rawURL string, every int64) (*lossyProxy, string) {
 	t.Helper()
 	u, err := url.Parse(rawURL)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // process is one running subcommand of the program.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	cmd  *exec.Cmd
 	log  string
@@ -25,16 +25,12 @@ type process struct {
 // shown if the test has failed.
 func (c *cluster) start(name string, env []string, args ...string) *process {
 	c.t.Helper()
-	path, err := program()
-	if err != nil {
-		c.t.Fatalf("building the program: %v", err)
-	}
 	p := &process{t: c.t, name: name, log: filepath.Join(c.t.TempDir(), name+".log"), done: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	p.cmd = exec.Command(path, args...)
+	p.cmd = exec.Command(c.program, args...)
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, log, log
 	if err := p.cmd.Start(); err != nil {
 		c.t.Fatalf("starting %s: %v", name, err)

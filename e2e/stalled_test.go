@@ -69,7 +69,7 @@ func TestStalledReaders(t *testing.T) {
 
 // byHand is a job whose worker is the test.
 type byHand struct {
-	t     *testing.T
+	t     testing.TB
 	store *store.Store
 	hub   *events.Hub
 	texts *events.Texts
@@ -157,7 +157,7 @@ func (c *cluster) stall(jobID string) *stalledReader {
 	return r
 }
 
-func (r *stalledReader) ask(t *testing.T, base string) {
+func (r *stalledReader) ask(t testing.TB, base string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 	if err != nil {
@@ -171,7 +171,7 @@ func (r *stalledReader) ask(t *testing.T, base string) {
 }
 
 // resume reads what the system still has of the stream, and then the rest.
-func (r *stalledReader) resume(t *testing.T, base string, want int) {
+func (r *stalledReader) resume(t testing.TB, base string, want int) {
 	r.read(t)
 	if _ = r.conn.Close(); r.last >= want {
 		t.Errorf("a reader that stalled has had all %d events: nothing was tested", r.last)
@@ -186,7 +186,7 @@ func (r *stalledReader) resume(t *testing.T, base string, want int) {
 
 // read reads until the stream ends, or is cut off. An event counts once it is
 // whole.
-func (r *stalledReader) read(t *testing.T) {
+func (r *stalledReader) read(t testing.TB) {
 	response, err := http.ReadResponse(bufio.NewReader(r.conn), nil)
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Errorf("a stream did not begin: %v", err)
@@ -218,7 +218,7 @@ func logCount(p *process, text string) int {
 }
 
 // residentMemory is a process's memory in bytes, as ps(1) or proc(5) tell it.
-func residentMemory(t *testing.T, p *process) int {
+func residentMemory(t testing.TB, p *process) int {
 	t.Helper()
 	pid := strconv.Itoa(p.cmd.Process.Pid)
 	unit := os.Getpagesize()

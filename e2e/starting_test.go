@@ -171,7 +171,11 @@ func TestDemoOnce(t *testing.T) {
 	if n := strings.Count(output, " 09:00 CE"); n != 5 {
 		t.Errorf("%d next times of a schedule, want 5:\n%s", n, output)
 	}
-	demo := (&cluster{t: t}).start("demo", env, "demo", "--data", data, brief) // on what the first has kept
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := (&cluster{t: t, program: path}).start("demo", env, "demo", "--data", data, brief) // on what the first has kept
 	eventually(t, patience, "the demo to go on serving", func() bool { return demo.logged("It goes on serving") })
 	output = demo.output()
 	wantTrip(t, output, brief)
