@@ -59,7 +59,14 @@ var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 // userAgentMax bounds what of a client's name goes into audit records.
 const userAgentMax = 300
 
+// answerTime is how long an answer may take, and take to be read: whoever reads
+// nothing of it holds a connection no longer. Streams and uploads, which last,
+// set times of their own.
+const answerTime = time.Minute
+
 func (s *Server) begin(c *gin.Context) {
+	// Not every writer can set a deadline (in tests, for one); then there is none.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTime))
 	if c.Request.Body != nil && c.Request.Body != http.NoBody {
 		// An answer waits for the rest of a body that nobody reads. Whoever reads
 		// one sets a time of its own.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -54,4 +55,32 @@ func TestStalledBodiesHoldNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStalledReadersHoldNothing: whoever asks for answers and reads none of them
+// is let go. The limit itself is net/http's to keep; here is that it is set, for
+// each answer anew.
+func TestStalledReadersHoldNothing(t *testing.T) {
+	t.Parallel()
+	a := apitest.New(t)
+	for _, path := range []string{"/api/openapi.json", "/api/health", "/nope", "/unsubscribe/abc"} {
+		w := &limited{ResponseRecorder: httptest.NewRecorder()}
+		begun := time.Now()
+		a.API.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.until.Before(begun.Add(30*time.Second)) || w.until.After(time.Now().Add(time.Minute)) {
+			t.Errorf("GET %s: the answer may be written until %s, %s from now", path, w.until, time.Until(w.until))
+		}
+	}
+}
+
+// limited keeps the deadline of its writes.
+type limited struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+// SetWriteDeadline is what http.ResponseController looks for.
+func (l *limited) SetWriteDeadline(until time.Time) error {
+	l.until = until
+	return nil
 }

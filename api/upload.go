@@ -57,6 +57,7 @@ func (u *upload) Read(p []byte) (int, error) {
 		deadline = u.until
 	}
 	_ = u.connection.SetReadDeadline(deadline) // not every writer can, in tests for one
+	_ = u.connection.SetWriteDeadline(deadline.Add(answerTime))
 	n, err := u.body.Read(p)
 	if err == nil || errors.Is(err, io.EOF) { // after which the server reads on without a deadline
 		return n, err
