@@ -65,11 +65,15 @@ func (p *parts) drain(ctx context.Context, w *worker.Worker, servers []*queue.Se
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
 	defer cancel()
 	w.Drain(limit)
+	var ending sync.WaitGroup // side by side: each waits for a Redis that hangs
 	for _, server := range servers {
-		if err := server.Shutdown(); err != nil {
-			p.logger.WarnContext(ctx, "ending a queue's server", "error", err)
-		}
+		ending.Go(func() {
+			if err := server.Shutdown(); err != nil {
+				p.logger.WarnContext(ctx, "ending a queue's server", "error", err)
+			}
+		})
 	}
+	ending.Wait()
 }
 
 func (p *parts) newWorker() (*worker.Worker, error) {

@@ -2,12 +2,16 @@ package worker_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
 	"fanfare"
 	"fanfare/internal/await"
 	"fanfare/internal/teststore"
+	"fanfare/jobs"
+	"fanfare/worker"
 )
 
 // slowClaim holds the answer to a claim back until it is released.
@@ -45,4 +49,26 @@ func TestADrainWaitsForAClaimThatIsUnderWay(t *testing.T) {
 	if status := await.Value(t, "the attempt's end", ended); status != fanfare.JobQueued {
 		t.Errorf("the job was not given back: %s", status)
 	}
+}
+
+// TestAQueueThatHangsHoldsNobodyUp: the outcome is written, and the relay
+// carries the next attempt.
+func TestAQueueThatHangsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.model.fail = map[string]error{"intent": errors.New("no")}
+	job := r.submit()
+	config := worker.Config{ID: "w2", Settings: jobs.Settings{JobTimeout: time.Minute}, Lease: time.Minute, Heartbeat: time.Second}
+	r.worker = worker.New(config, r.db, hanging{}, r.ears, r.deps, slog.New(slog.DiscardHandler), r.ears)
+	if status := await.Value(t, "the attempt's end", r.begin(job)); status != fanfare.JobRetrying {
+		t.Errorf("the job is %s", status)
+	}
+}
+
+// hanging is a queue that answers nothing for as long as it is let.
+type hanging struct{}
+
+func (hanging) Enqueue(ctx context.Context, _ fanfare.Job) (bool, error) {
+	<-ctx.Done()
+	return false, ctx.Err()
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"fanfare"
 	"fanfare/jobs"
@@ -32,11 +33,21 @@ func (w *Worker) finish(ctx context.Context, kind string, outcome fanfare.Outcom
 		w.reporter.Report(ctx, workErr, map[string]string{"kind": job.Kind})
 	}
 	if job.Status.Waiting() {
-		if _, err := w.queue.Enqueue(ctx, *job); err != nil {
-			w.logger.WarnContext(ctx, "the next attempt is left to the relay", "error", err)
-		}
+		w.carry(ctx, *job)
 	}
 	return job
+}
+
+// carryLimit keeps a Redis that hangs from holding up a slot, or the end of the
+// process: the relay carries what was not.
+const carryLimit = 2 * time.Second
+
+func (w *Worker) carry(ctx context.Context, job fanfare.Job) {
+	ctx, cancel := context.WithTimeout(ctx, carryLimit)
+	defer cancel()
+	if _, err := w.queue.Enqueue(ctx, job); err != nil {
+		w.logger.WarnContext(ctx, "the next attempt is left to the relay", "error", err)
+	}
 }
 
 // recorder is the worker as a run sees it.

@@ -28,6 +28,7 @@ type rig struct {
 	model  *model
 	outlet *outlet
 	ears   *ears
+	deps   jobs.Deps
 	worker *worker.Worker
 }
 
@@ -51,10 +52,10 @@ func rigWith(t testing.TB, db *teststore.DB, store worker.Store, change ...func(
 	for _, f := range change {
 		f(&config)
 	}
-	deps := jobs.Deps{
+	r.deps = jobs.Deps{
 		Writer: r.model, Campaigns: db, Ledger: db, Integrations: db, Connections: r.outlet, Links: r.outlet,
 	}
-	r.worker = worker.New(config, store, r.queue, r.ears, deps, slog.New(slog.DiscardHandler), r.ears)
+	r.worker = worker.New(config, store, r.queue, r.ears, r.deps, slog.New(slog.DiscardHandler), r.ears)
 	return r
 }
 
