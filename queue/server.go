@@ -20,6 +20,8 @@ const (
 	delayedCheck = 250 * time.Millisecond
 	// shutdownGrace is for handlers that have been told to return already.
 	shutdownGrace = 2 * time.Second
+	// shutdownLimit is how long the end of a server may take in all.
+	shutdownLimit = shutdownGrace + 2*time.Second
 )
 
 // Handler works on the job that a task names. It returns the status that the
@@ -80,11 +82,23 @@ func (s *Server) Stop() {
 	s.server.Stop()
 }
 
-// Shutdown ends the server after Stop, once its handlers have returned.
+// Shutdown ends the server after Stop, once its handlers have returned. asynq
+// asks Redis for many things on its way out, one after the other: where Redis
+// hangs, it is left behind, for the end of the process. (Without its client
+// under it, it would panic.)
 func (s *Server) Shutdown() error {
-	s.server.Shutdown()
-	s.stopWake()
-	return s.rdb.Close()
+	defer s.stopWake()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.server.Shutdown()
+	}()
+	select {
+	case <-ended:
+		return s.rdb.Close()
+	case <-time.After(shutdownLimit):
+		return fmt.Errorf("ending queue %s: Redis did not answer within %s", s.queue, shutdownLimit)
+	}
 }
 
 // handle tells asynq that a task is done, whatever became of the job: retries

@@ -105,6 +105,26 @@ func TestAnIdleServerStopsAtOnce(t *testing.T) {
 	}
 }
 
+// TestARedisThatHangsHoldsNoEndUp: what asynq would still ask of it is worth
+// nothing.
+func TestARedisThatHangsHoldsNoEndUp(t *testing.T) {
+	t.Parallel()
+	redis := testdb.OwnRedis(t)
+	q := testqueue.Open(t, redis.URL())
+	handler, _ := testqueue.Collect(fanfare.JobSucceeded)
+	server := q.Serve("ai", handler)
+	listening(t, q)
+	if err := redis.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	server.Stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Shutdown() }()
+	if err := await.Value(t, "the server's end", ended); err == nil {
+		t.Error("it ended in good order: nothing was tested")
+	}
+}
+
 func TestAStoppedServerTakesNoMore(t *testing.T) {
 	t.Parallel()
 	q := testqueue.New(t)
