@@ -31,6 +31,11 @@ fuzz: ## Throw random input at every decoder and the whole API, FUZZTIME=30s eac
 	@scripts/install-deps test
 	@scripts/fuzz $(ARGS)
 
+.PHONY: faults
+faults: ## Break everything on purpose for half an hour, and count (ARGS="-run Soak"; docs/reliability.md)
+	@scripts/install-deps test
+	go test -tags faults -count 1 -parallel 2 -timeout 4h -v $(ARGS) ./e2e
+
 test-browser: ## Follow a job with a real browser's EventSource, and ask from pages of other origins
 	@scripts/install-deps browser
 	go test -tags browser -run Browser $(ARGS) ./e2e

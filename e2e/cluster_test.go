@@ -34,11 +34,13 @@ type cluster struct {
 	db       *sql.DB
 	model    *model
 	key      string
-	apis     []string     // base URLs
+	apis     []string // base URLs
+	client   *http.Client
 	refused  atomic.Int64 // submissions that were answered by a 5xx, or not at all
 
 	mu         sync.Mutex
 	violations []string
+	refusals   map[string]int // how often, by what came instead of a 202
 }
 
 // model is the stand-in, made slow so that jobs are under way when something
@@ -47,6 +49,8 @@ type model struct {
 	*httptest.Server
 	delay atomic.Int64 // nanoseconds a call
 	calls atomic.Int64
+	// acts answers a question in its own way, if it is set and says so.
+	acts atomic.Pointer[func(w http.ResponseWriter, r *http.Request, question []byte) bool]
 }
 
 func newModel(t testing.TB, delay time.Duration) *model {
@@ -60,6 +64,9 @@ func newModel(t testing.TB, delay time.Duration) *model {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		if act := m.acts.Load(); act != nil && (*act)(w, r, body) {
+			return
+		}
 		select {
 		case <-time.After(time.Duration(m.delay.Load())):
 			answer.ServeHTTP(w, r)
@@ -90,6 +97,10 @@ func clusterOf(t testing.TB, program string, delay time.Duration) *cluster {
 func clusterOn(t testing.TB, program string, services *devservices.Services, delay time.Duration) *cluster {
 	t.Helper()
 	c := &cluster{t: t, program: program, services: services, model: newModel(t, delay)}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	c.client = &http.Client{Transport: transport, Timeout: time.Minute}
+	t.Cleanup(transport.CloseIdleConnections)
 	db, err := sql.Open("postgres", c.services.DatabaseURL())
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +144,7 @@ func (c *cluster) api(extra ...string) *process {
 }
 
 // freeAddr is where a process can listen.
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -218,7 +229,7 @@ func (c *cluster) tryPost(ctx context.Context, base, path string, header http.He
 		request.Header[name] = values
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := c.client.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +261,7 @@ func (c *cluster) submit(n int) string {
 			return ""
 		}
 		if err != nil || response.StatusCode != http.StatusConflict {
-			c.refused.Add(1)
+			c.refuse(response, err)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
@@ -260,6 +271,21 @@ func (c *cluster) submit(n int) string {
 	}
 	c.violated("brief %d was never accepted", n)
 	return ""
+}
+
+// refuse counts a submission that has to be repeated.
+func (c *cluster) refuse(response *http.Response, err error) {
+	c.refused.Add(1)
+	what := fmt.Sprint(err)
+	if err == nil {
+		what = response.Status
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refusals == nil {
+		c.refusals = map[string]int{}
+	}
+	c.refusals[what]++
 }
 
 // submitAll submits briefs from..to-1, eight at a time, and returns the jobs' ids.

@@ -18,7 +18,7 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(jobMutants(), launchMutants())
+	return slices.Concat(jobMutants(), launchMutants(), redisMutants(), otherMutants())
 }
 
 func jobMutants() []mutant {
@@ -39,7 +39,7 @@ func jobMutants() []mutant {
 			{"api/idempotency.go", `		s.carry(ctx, answer.job)`, `		_, err = s.Queue.Enqueue(ctx, answer.job)`},
 		}, redisGoneWhileAccepting, "submissions were refused"},
 		{"with outcomes that are written once", []edit{
-			{"jobs/persist.go", `fanfare.ErrorCode(err) != fanfare.CodeUnavailable ||`, `true ||`},
+			{"jobs/persist.go", `fanfare.ErrorCode(err) != fanfare.CodeUnavailable ||`, `fanfare.ErrorCode(err) != "never" ||`},
 		}, postgresRestarted, "attempts were taken from workers that live"},
 		{"with a reaper that trusts its clock", []edit{
 			{"scheduler/reaper.go", `return now.After(r.quiet)`, `return true`},
@@ -59,6 +59,9 @@ func launchMutants() []mutant {
 		{"store/ledger.go", "WHERE d.id = i.id AND d.status = 'sending'\n", "WHERE d.id = i.id AND d.status = 'pending'\n"},
 	}
 	return []mutant{
+		{"with deliveries of unknown fate that are sent again", []edit{
+			{"jobs/launch_send.go", "	default:\n\t\treturn fanfare.Settlement{ID: m.ID, Status: fanfare.DeliveryUnknown", "	default:\n\t\treturn fanfare.Settlement{ID: m.ID, Status: fanfare.DeliveryPending"},
+		}, workerKilledBeforeItsCommit, "got 2 messages"},
 		{"with deliveries that are pending while they are sent", pendingWhileSent, workerKilledWhileItSends, "got 2 messages"},
 	}
 }
@@ -74,5 +77,75 @@ func TestScenariosNoticeMissingGuards(t *testing.T) {
 				t.Errorf("%s nothing was said of %q", m.name, m.says)
 			}
 		})
+	}
+}
+
+func redisMutants() []mutant {
+	claimsAnything := []edit{
+		{"store/transition.go", `j.status IN ('scheduled', 'queued', 'retrying') AND j.deadline > now()`, `j.deadline > now()`},
+		{"store/transition.go", `attempt = j.attempt + 1, run_at = NULL,`, `attempt = j.attempt + 1, run_at = NULL, finished_at = NULL, result = NULL, error = NULL,`},
+	}
+	return []mutant{
+		{"with claims of what is over", claimsAnything, acknowledgementsCut, "final events"},
+		{"with claims of what runs", claimsAnything, func(t testing.TB, _ string) []string {
+			return workersClockOff(t, build(t, claimsAnything...), skewed(t, claimsAnything...), "5")
+		}, "attempts without exactly one start and one end"},
+		{"without a relay, on a Redis that forgets", []edit{
+			{"scheduler/relay.go", `r.Outbox.Uncarried(ctx, relayBatch, relayAgain)`, `r.Outbox.Uncarried(ctx, 0, relayAgain)`},
+		}, func(t testing.TB, program string) []string { return redisRestarted(t, program, durable, cutTail) }, "accepted jobs were not over"},
+		{"with lost jobs that keep their task's number", []edit{
+			{"store/transition.go", "dispatch = j.dispatch + CASE WHEN due.next = 'retrying' THEN 1 ELSE 0 END,\n", "\n"},
+			{"scheduler/relay.go", `	if err != nil || added {`, `	if added || err == nil {`},
+		}, leaseSetDeleted, "accepted jobs were not over"},
+		{"with answers that wait for Redis's memory", []edit{
+			{"api/idempotency.go", `		s.carry(ctx, answer.job)`, `		_, err = s.Queue.Enqueue(ctx, answer.job)`},
+		}, redisOutOfMemory, "submissions were refused"},
+	}
+}
+
+func otherMutants() []mutant {
+	writesOnce := []edit{
+		{"jobs/persist.go", `fanfare.ErrorCode(err) != fanfare.CodeUnavailable ||`, `fanfare.ErrorCode(err) != "never" ||`},
+	}
+	return []mutant{
+		{"with schedules that nobody holds", []edit{
+			{"store/schedules.go", "LIMIT 1 FOR UPDATE OF s, c SKIP LOCKED", "LIMIT 1"},
+			{"store/schedules.go", "VALUES ($1, $2, $3, 'missed') ON CONFLICT ON CONSTRAINT schedule_occurrences_once DO NOTHING", "VALUES (uuidv7(), $1::text || $2::text, $3, 'missed')"},
+			{"store/schedules.go", "WHERE id = $1 AND next_at = $2", "WHERE id = $1 AND $2::timestamptz IS NOT NULL"},
+		}, fiveSchedulersOnePaused, "occurrences"},
+		{"without a reaper under mixed load", []edit{
+			{"scheduler/reaper.go", `r.leases.Reap(ctx, reapBatch)`, `r.leases.Reap(ctx, 0)`},
+		}, workersKilledAgainAndAgain, "accepted jobs were not over"},
+		{"with reads that wait for a frozen server", []edit{
+			{"store/store.go", `healthLimit      = 700 * time.Millisecond`, `healthLimit      = time.Minute`},
+		}, postgresFrozen, "GET /health/ready was answered"},
+		{"with a full database that is no outage", []edit{
+			{"store/errors.go", `case "08", "53", "57",`, `case "08", "57",`},
+		}, connectionsExhausted, "POST /api/campaign was answered 500"},
+		{"with outcomes that are written once to a frozen server", writesOnce, postgresFrozen, "attempts were taken from workers that live"},
+		{"with answers of any length", []edit{
+			{"ai/transport.go", `maxAnswerSize = 4 << 20`, `maxAnswerSize = 4 << 30`},
+		}, modelMisbehaves, "the worker took"},
+		{"with a model that is waited for", []edit{
+			{"ai/call.go", `context.WithTimeoutCause(ctx, w.config.Timeout, errCallTimeout)`, `context.WithCancel(context.WithoutCancel(ctx)); _ = errCallTimeout`},
+		}, modelMisbehaves, "were not over"},
+		{"with answers that are believed", []edit{
+			{"ai/ask.go", `	return q.check(object)`, `	return nil`},
+		}, modelMisbehaves, "campaigns whose text breaks the rules"},
+		{"without a drain of 200", []edit{
+			{"app/worker.go", `	w.Drain(limit)`, `	_ = limit`},
+		}, terminatedWith200InFlight, "still leased to a worker that has stopped"},
+		{"with patience for a Redis that hangs", []edit{
+			{"worker/finish.go", `const carryLimit = 2 * time.Second`, `const carryLimit = time.Hour`},
+		}, terminatedWhileRedisHangs, "to stop, and had"},
+		{"with patience for headers", []edit{
+			{"app/api.go", "		ReadHeaderTimeout: 10 * time.Second,\n", ""},
+		}, slowLoris, "slow connections were still open"},
+		{"with patience for readers of streams", []edit{
+			{"api/sse.go", `time.Now().Add(writeLimit)`, `time.Now().Add(writeLimit + time.Hour)`},
+		}, thousandStalledReaders, "connections of stalled readers were still open"},
+		{"with patience for readers of answers", []edit{
+			{"api/request.go", `const answerTime = time.Minute`, `const answerTime = time.Hour`},
+		}, thousandStalledReaders, "connections of stalled readers were still open"},
 	}
 }

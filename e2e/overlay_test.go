@@ -13,7 +13,8 @@ import (
 )
 
 // edit replaces a text, which must be there exactly once, in a source file. The
-// path is in this module, or begins with "GOROOT/".
+// path is in this module, or begins with "GOROOT/". One with nothing to replace
+// takes the whole file away.
 type edit struct{ file, old, new string }
 
 // build compiles the program with edits, without touching a source: the Go
@@ -25,6 +26,10 @@ func build(t testing.TB, edits ...edit) (program string) {
 	copies := map[string]string{}
 	for i, e := range edits {
 		source := sourceOf(t, e.file)
+		if e.old == "" {
+			copies[source] = ""
+			continue
+		}
 		if copies[source] == "" {
 			copies[source] = filepath.Join(dir, fmt.Sprintf("%d.go", i))
 			copyFile(t, copies[source], source)

@@ -245,7 +245,7 @@ func page(t *testing.T, url string) string {
 }
 
 // closedPort is an address on which nobody listens.
-func closedPort(t *testing.T) string {
+func closedPort(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

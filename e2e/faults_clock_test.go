@@ -1,0 +1,90 @@
+//go:build faults
+
+package e2e
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+)
+
+// minutesOff is the setting by which such a program's clock goes wrong.
+const minutesOff = "FAULTS_MINUTES_OFF="
+
+// skewed is the program with a wall clock that goes wrong by minutes. (A
+// library that is loaded first can't do that to a Go program, which asks the
+// kernel's page itself; so the standard library is edited. That compiles it
+// anew, which takes minutes the first time.)
+func skewed(t testing.TB, edits ...edit) string {
+	return build(t, append(edits,
+		edit{"GOROOT/src/time/time.go", "	sec += unixToInternal - minWall\n", "	sec += unixToInternal - minWall + secondsOff\n"},
+		edit{"GOROOT/src/time/zoneinfo_unix.go", "func initLocal() {", `var secondsOff = func() (n int64) {
+	minutes, _ := syscall.Getenv("FAULTS_MINUTES_OFF")
+	behind := len(minutes) > 0 && minutes[0] == '-'
+	if behind {
+		minutes = minutes[1:]
+	}
+	for _, digit := range minutes {
+		n = n*10 + int64(digit-'0')*60
+	}
+	if behind {
+		return -n
+	}
+	return n
+}()
+
+func initLocal() {`},
+	)...)
+}
+
+func TestWorkersClockAhead(t *testing.T) {
+	holds(t, func(t testing.TB, program string) []string { return workersClockOff(t, program, skewed(t), "5") })
+}
+
+func TestWorkersClockBehind(t *testing.T) {
+	holds(t, func(t testing.TB, program string) []string { return workersClockOff(t, program, skewed(t), "-5") })
+}
+
+// workersClockOff runs jobs for as long as asynq needs to take them from a
+// worker whose clock is right, and give them to one whose clock is not.
+func workersClockOff(t testing.TB, program, wrong, minutes string) []string {
+	c := clusterOf(t, program, 70*time.Second)
+	c.scheduler("scheduler")
+	slow := []string{"WORKER_CONCURRENCY=10", "AI_TIMEOUT=3m", "JOB_TIMEOUT=10m"}
+	right := c.worker("right", slow...)
+	c.program = wrong
+	off := c.worker("wrong", append(slow, minutesOff+minutes)...)
+	c.program = program
+	c.awaitWorkers(2)
+	ids := c.submitAll(0, 20)
+	eventually(t, patience, "both workers to have work", func() bool { return c.runningOn(right) > 0 && c.runningOn(off) > 0 })
+	<-time.After(100 * time.Second) // asynq's lease, its grace, and the period of its recoverer
+	c.model.delay.Store(0)
+	ids = append(ids, c.submitAll(20, 40)...)
+	c.model.failOnce() // so that retries wait for their time
+	ids = append(ids, c.submitAll(40, 60)...)
+	c.awaitEnded(ids)
+	c.awaitEnded(ids) // those that began last may take another minute
+	if n := c.abandoned(); n != 0 {
+		c.violated("%d attempts were taken from workers that live", n)
+	}
+	if n := c.count(`SELECT count(*) FROM jobs WHERE attempt > 3`); n != 0 {
+		c.violated("%d jobs took more attempts than there were failures", n)
+	}
+	c.checkSucceeded(ids)
+	return c.broken()
+}
+
+// failOnce has the model fail at each question for the first time.
+func (m *model) failOnce() {
+	var asked sync.Map
+	act := func(w http.ResponseWriter, _ *http.Request, question []byte) bool {
+		_, before := asked.LoadOrStore(string(question), true)
+		if !before {
+			http.Error(w, "out of order", http.StatusInternalServerError)
+		}
+		return !before
+	}
+	m.acts.Store(&act)
+}

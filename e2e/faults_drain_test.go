@@ -1,0 +1,80 @@
+//go:build faults
+
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+// A worker is told to stop while it has 200 jobs in flight.
+func TestTerminatedWith200InFlight(t *testing.T) { holds(t, terminatedWith200InFlight) }
+
+func terminatedWith200InFlight(t testing.TB, program string) []string {
+	const jobs, limit = 200, 3 * time.Second
+	c := clusterOf(t, program, time.Hour)
+	c.scheduler("scheduler")
+	slow := []string{"WORKER_CONCURRENCY=256", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", "SHUTDOWN_TIMEOUT=" + limit.String()}
+	worker := c.worker("worker1", slow...)
+	c.awaitWorkers(1)
+	ids := c.submitAll(0, jobs)
+	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == jobs })
+	begun := time.Now()
+	c.stops(worker, limit+20*time.Second)
+	t.Logf("it stopped after %s", time.Since(begun))
+	if n := c.running(); n != 0 {
+		c.violated("%d jobs are still leased to a worker that has stopped", n)
+	}
+	if n := c.count(`SELECT count(*) FROM audit_logs WHERE metadata->>'outcome' = 'released'`); n != jobs {
+		c.violated("%d attempts were given back, want %d", n, jobs)
+	}
+	c.model.delay.Store(0)
+	c.worker("worker2", slow...)
+	c.awaitEnded(ids)
+	if n := c.count(`SELECT count(*) FROM jobs WHERE attempt <> 1`); n != 0 {
+		c.violated("%d jobs paid an attempt for the shutdown", n)
+	}
+	c.checkSucceeded(ids)
+	return c.broken()
+}
+
+// Everything is told to stop while Redis hangs: nothing that Redis would be
+// asked for is worth waiting for.
+func TestTerminatedWhileRedisHangs(t *testing.T) { holds(t, terminatedWhileRedisHangs) }
+
+func terminatedWhileRedisHangs(t testing.TB, program string) []string {
+	const limit = 3 * time.Second
+	c := clusterOf(t, program, time.Hour)
+	timeout := "SHUTDOWN_TIMEOUT=" + limit.String()
+	api := c.api(timeout)
+	scheduler := c.scheduler("scheduler")
+	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", timeout)
+	c.awaitWorkers(1)
+	ids := c.submitAll(0, 20)
+	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == len(ids) })
+	if err := c.services.Redis.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*process{worker, scheduler, api} {
+		begun := time.Now()
+		c.stops(p, 2*time.Minute)
+		took := time.Since(begun)
+		if took > limit+15*time.Second {
+			c.violated("%s took %s to stop, and had %s", p.name, took, limit)
+		}
+		t.Logf("%s stopped after %s", p.name, took)
+	}
+	if err := c.services.Redis.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	c.apis = c.apis[:1]
+	c.model.delay.Store(0)
+	c.scheduler("scheduler2")
+	c.worker("worker2")
+	c.awaitEnded(ids)
+	if n := c.abandoned(); n != 0 {
+		c.violated("%d attempts were abandoned by a worker that could stop in good order", n)
+	}
+	c.checkSucceeded(ids)
+	return c.broken()
+}

@@ -1,0 +1,172 @@
+//go:build faults
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"fanfare/internal/devservices"
+	"fanfare/internal/testdb"
+	"fanfare/migrations"
+	"fanfare/store"
+)
+
+// asynq's acknowledgements are lost: Redis is out of reach for the workers while
+// jobs end. It brings each such task again, minutes later (queue/asynq_test.go).
+func TestAcknowledgementsCut(t *testing.T) { holds(t, acknowledgementsCut) }
+
+func acknowledgementsCut(t testing.TB, program string) []string {
+	const jobs = 40
+	c := clusterOf(t, program, time.Second)
+	gate, url := newGate(t, c.services.RedisURL())
+	c.scheduler("scheduler")
+	c.worker("worker1", "REDIS_URL="+url)
+	c.worker("worker2", "REDIS_URL="+url)
+	c.awaitWorkers(2)
+	rdb := c.redis()
+	ids := c.submitAll(0, jobs)
+	eventually(t, patience, "jobs to run", func() bool { return c.running() >= jobs/2 })
+	gate.close()
+	<-time.After(4 * time.Second)
+	gate.open()
+	c.awaitEnded(ids)
+	active := func() int64 { return rdb.LLen(t.Context(), "asynq:{ai}:active").Val() }
+	if active() == 0 {
+		c.violated("every acknowledgement arrived: nothing was tested")
+	}
+	// The lease of asynq, its grace, and the period of its recoverer.
+	eventually(t, 3*time.Minute, "asynq to bring all tasks again", func() bool {
+		return active() == 0 && rdb.ZCard(t.Context(), "asynq:{ai}:retry").Val() == 0 && rdb.LLen(t.Context(), "asynq:{ai}:pending").Val() == 0
+	})
+	c.awaitEnded(ids)
+	if n := c.count(`SELECT count(*) FROM job_events WHERE type = 'job.started'`); n != jobs {
+		c.violated("%d jobs were started %d times", jobs, n)
+	}
+	c.checkSucceeded(ids)
+	return c.broken()
+}
+
+func TestRedisRestartedWithoutItsFile(t *testing.T) {
+	holds(t, func(t testing.TB, program string) []string { return redisRestarted(t, program, forgetful, nil) })
+}
+
+func TestRedisRestartedWithItsFile(t *testing.T) {
+	holds(t, func(t testing.TB, program string) []string { return redisRestarted(t, program, durable, nil) })
+}
+
+func TestRedisRestartedWithHalfItsFile(t *testing.T) {
+	holds(t, func(t testing.TB, program string) []string { return redisRestarted(t, program, durable, cutTail) })
+}
+
+func redisRestarted(t testing.TB, program string, start func(testing.TB) (*devservices.Services, string), spoil func(t testing.TB, dir string)) []string {
+	services, dir := start(t)
+	c := clusterOn(t, program, services, 300*time.Millisecond)
+	c.scheduler("scheduler")
+	c.worker("worker1", "WORKER_CONCURRENCY=4")
+	c.worker("worker2", "WORKER_CONCURRENCY=4")
+	c.awaitWorkers(2)
+	ids := c.submitAll(0, 60)
+	for range 3 {
+		if err := c.services.Redis.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, c.submitAll(len(ids), len(ids)+5)...)
+		if spoil != nil {
+			spoil(t, dir)
+		}
+		if err := c.services.Redis.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, c.submitAll(len(ids), len(ids)+15)...)
+	}
+	if c.unfinished() == 0 {
+		c.violated("everything was done before Redis was restarted: nothing was tested")
+	}
+	c.awaitEnded(ids)
+	if n := c.refused.Load(); n > 0 {
+		c.violated("%d submissions were refused", n)
+	}
+	c.checkSucceeded(ids)
+	return c.broken()
+}
+
+// cutTail takes the last third off the file that Redis appends to, in the
+// middle of a command as a rule.
+func cutTail(t testing.TB, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "redis", "appendonlydir", "*.incr.aof"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("Redis appends to %q, %v", files, err)
+	}
+	info, err := os.Stat(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(files[0], info.Size()*2/3); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// durable are servers that keep what they are told.
+func durable(t testing.TB) (services *devservices.Services, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return serversIn(t, devservices.Options{Dir: dir, Postgres: true, Redis: true, Durable: true}), dir
+}
+
+// forgetful are servers of which Redis starts empty each time.
+func forgetful(t testing.TB) (services *devservices.Services, dir string) {
+	t.Helper()
+	return testdb.OwnServers(t), ""
+}
+
+func serversIn(t testing.TB, options devservices.Options) *devservices.Services {
+	t.Helper()
+	services, err := devservices.Start(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := services.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	db, err := store.ConnectForMigrations(services.DatabaseURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := migrations.Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return services
+}
+
+// The set by which asynq finds tasks of dead workers is gone, and a worker dies.
+func TestLeaseSetDeleted(t *testing.T) { holds(t, leaseSetDeleted) }
+
+func leaseSetDeleted(t testing.TB, program string) []string {
+	c := clusterOf(t, program, time.Second)
+	c.scheduler("scheduler")
+	victim := c.worker("worker1")
+	c.worker("worker2")
+	c.awaitWorkers(2)
+	ids := c.submitAll(0, 60)
+	eventually(t, patience, "the victim to have work", func() bool { return c.runningOn(victim) > 0 })
+	if n, err := c.redis().Del(t.Context(), "asynq:{ai}:lease").Result(); err != nil || n != 1 {
+		t.Fatalf("deleting the lease set: %d, %v", n, err)
+	}
+	victim.kill()
+	c.awaitEnded(ids)
+	if c.abandoned() == 0 {
+		c.violated("no attempt was lost with its worker: nothing was tested")
+	}
+	c.checkSucceeded(ids)
+	return c.broken()
+}
