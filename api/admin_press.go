@@ -79,7 +79,7 @@ func (s *Server) cancelTask(ctx context.Context, job fanfare.Job) (string, error
 	case len(canceled) == 0:
 		return "", refused("The job has ended or was told to stop in this very moment.")
 	}
-	s.Hub.Publish(ctx, canceled...)
+	s.tellCanceled(ctx, canceled)
 	if canceled[0].Status == fanfare.JobRunning {
 		return fmt.Sprintf("Job %s was told to stop; it does so within seconds.", job.ID), nil
 	}

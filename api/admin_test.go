@@ -22,13 +22,15 @@ const dashboard = "/admin/queues"
 type desk struct {
 	*apitest.App
 	q          *testqueue.Queue
+	meter      *counts
 	admin, ada *apitest.Client
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	url := testdb.Redis(t)
-	d := &desk{App: apitest.New(t, func(s *apitest.Setup) { s.RedisURL = url }), q: testqueue.Open(t, url)}
+	a, meter := counted(t, func(s *apitest.Setup) { s.RedisURL = url })
+	d := &desk{App: a, q: testqueue.Open(t, url), meter: meter}
 	d.admin, d.ada = d.SignedIn(t, d.Admin(t, "root@example.com")), d.User(t, "ada@example.com")
 	if err := d.q.Restore(t.Context()); err != nil {
 		t.Fatal(err)
@@ -170,6 +172,11 @@ func TestButtons(t *testing.T) {
 				if diff := cmp.Diff(b.left, d.all(t)); diff != "" {
 					t.Errorf("tasks (-want +got):\n%s", diff)
 				}
+				ended := map[string]int{}
+				if b.status == fanfare.JobCanceled {
+					ended["done canceled"] = 1
+				}
+				d.meter.want(t, ended)
 				if n := d.Count(t, `SELECT count(*) FROM jobs`); n != 1+b.new {
 					t.Errorf("%d jobs", n)
 				}
