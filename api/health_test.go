@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"fanfare"
+	"fanfare/api"
 	"fanfare/internal/apitest"
 	"fanfare/internal/testdb"
 )
@@ -55,6 +58,26 @@ func TestHealth(t *testing.T) {
 	}
 	health("degraded", "down", "down")
 	nobody.Do(t, "GET /api/health/ready", nil).Want(t, http.StatusOK)
+}
+
+// nobodyKnown is a database that is away when it is asked who somebody is.
+type nobodyKnown struct{ api.Store }
+
+func (nobodyKnown) IdentityBySession(context.Context, []byte) (fanfare.Identity, error) {
+	return fanfare.Identity{}, fanfare.Errorf(fanfare.CodeUnavailable, "The database can't be reached right now.")
+}
+
+// TestHealthAsksNobodyWhoTheyAre: whoever looks during an outage, with a
+// session in the browser, sees what is down, and no refusal.
+func TestHealthAsksNobodyWhoTheyAre(t *testing.T) {
+	a := apitest.New(t, func(s *apitest.Setup) {
+		s.Wrap = func(deps *api.Deps) { deps.Store = nobodyKnown{deps.Store} }
+	})
+	ada := a.SignedIn(t, a.User(t, "ada@example.com"))
+	ada.Do(t, "GET /api/auth/session", nil).Want(t, http.StatusServiceUnavailable)
+	for _, path := range []string{"/api/health", "/api/health/ready", "/api/health/live", "/health/ready", "/health/live"} {
+		ada.Do(t, "GET "+path, nil).Want(t, http.StatusOK)
+	}
 }
 
 func TestHealthWithoutAModel(t *testing.T) {

@@ -112,16 +112,16 @@ func (s *Server) routes() {
 		shows("404", "The link is not whole, or not ours"),
 		fromAnywhere, rawBody, refuses(fanfare.CodeUnavailable))
 
-	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", public, unlimited, http.StatusOK}, s.health,
+	route(s, spec{"health", GET, "/api/health", "How the service is", "Health", probes, unlimited, http.StatusOK}, s.health,
 		answers[Health]("503", "The database is down"),
 		sends("200", "CacheControl", "ResponseTime"), sends("503", "CacheControl", "ResponseTime"))
-	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", public, unlimited, http.StatusOK}, s.ready,
+	route(s, spec{"ready", GET, "/api/health/ready", "Whether to send requests here", "Health", probes, unlimited, http.StatusOK}, s.ready,
 		answers[Readiness]("503", "Not now"), sends("200", "CacheControl"), sends("503", "CacheControl"))
-	route(s, spec{"live", GET, "/api/health/live", "Whether the process lives", "Health", public, unlimited, http.StatusOK}, s.live,
+	route(s, spec{"live", GET, "/api/health/live", "Whether the process lives", "Health", probes, unlimited, http.StatusOK}, s.live,
 		sends("200", "CacheControl"))
-	route(s, spec{"probeReady", GET, "/health/ready", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.ready,
+	route(s, spec{"probeReady", GET, "/health/ready", "The same, for probes", "Health", probes, unlimited, http.StatusOK}, s.ready,
 		answers[Readiness]("503", "Not now"), sends("200", "CacheControl"), sends("503", "CacheControl"))
-	route(s, spec{"probeLive", GET, "/health/live", "The same, for probes", "Health", public, unlimited, http.StatusOK}, s.live,
+	route(s, spec{"probeLive", GET, "/health/live", "The same, for probes", "Health", probes, unlimited, http.StatusOK}, s.live,
 		sends("200", "CacheControl"))
 	s.docs()
 }
