@@ -49,6 +49,11 @@ func isMalformedID(err error) bool {
 	return pq.As(err, pqerror.InvalidTextRepresentation) != nil
 }
 
+// lacksSchema reports whether a statement names what the database has not got.
+func lacksSchema(err error) bool {
+	return pq.As(err, pqerror.UndefinedTable, pqerror.UndefinedColumn) != nil
+}
+
 // isOutage tells a database that is away, starting, stopping or full from one
 // that answered with a refusal.
 func isOutage(err error) bool {

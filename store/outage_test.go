@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,9 +95,13 @@ func TestOpenRefusesADatabaseWithoutTheSchema(t *testing.T) {
 	if _, err := pool.ExecContext(t.Context(), `DROP TABLE jobs CASCADE`); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := store.Open(t.Context(), url, 2); err == nil {
+	s, err := store.Open(t.Context(), url, 2)
+	if err == nil {
 		_ = s.Close()
-		t.Error("a database without jobs was opened")
+		t.Fatal("a database without jobs was opened")
+	}
+	if !strings.Contains(err.Error(), "run `fanfare migrate up`") {
+		t.Errorf("it is not said what to do: %v", err)
 	}
 }
 

@@ -53,6 +53,9 @@ func Open(ctx context.Context, databaseURL string, maxConns int) (*Store, error)
 	s := &Store{db: sqlx.NewDb(db, "postgres"), health: health}
 	if err := s.hot.prepare(ctx, s.db); err != nil {
 		_ = s.Close()
+		if lacksSchema(err) {
+			err = fmt.Errorf("the database lacks tables of this version: run `fanfare migrate up` first: %w", err)
+		}
 		return nil, err
 	}
 	return s, nil
