@@ -18,11 +18,11 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	count, window, found := strings.Cut(string(text), "/")
 	n, err := strconv.Atoi(strings.TrimSpace(count))
 	if !found || err != nil || n < 1 {
-		return fmt.Errorf("want count/window such as 100/15m")
+		return fmt.Errorf("must be count/window such as 100/15m")
 	}
 	d, err := time.ParseDuration(strings.TrimSpace(window))
 	if err != nil || d < time.Second {
-		return fmt.Errorf("want a window of at least 1s, such as 15m or 1h")
+		return fmt.Errorf("must have a window of at least 1s, such as 15m or 1h")
 	}
 	*r = Rate{Count: n, Window: d}
 	return nil

@@ -42,7 +42,7 @@ func (d Doctor) Examine(ctx context.Context, out io.Writer, asJSON, color bool) 
 		}
 	}
 	if problems > 0 {
-		return fmt.Errorf("there are %d problems: what to do stands beside each", problems)
+		return fmt.Errorf("problems: %d; what to do stands beside each", problems)
 	}
 	return nil
 }

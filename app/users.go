@@ -73,7 +73,11 @@ func (p Process) SetPassword(ctx context.Context, email, password string, out io
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(out, "%s has a new password and is signed out everywhere; API keys still work.\n", user.Email)
+	then := "is signed out everywhere; API keys still work"
+	if user.Disabled {
+		then = "stays locked out"
+	}
+	_, _ = fmt.Fprintf(out, "%s has a new password and %s.\n", user.Email, then)
 	return nil
 }
 

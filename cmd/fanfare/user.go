@@ -85,7 +85,7 @@ func readPassword() (string, error) {
 	}
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	if line == "" && err != nil {
-		return "", fmt.Errorf("reading the password from standard input: %w", err)
+		return "", fmt.Errorf("there is no password on standard input: type one, or pipe a line in (%w)", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }
