@@ -105,6 +105,7 @@ type jobFollower struct {
 	userID, jobID string
 	after         int64 // the last event that was written
 	heard         int64 // the last delta that was written or is in a snapshot
+	live          bool  // the job was not over at the last snapshot
 }
 
 func (f *jobFollower) follow(ctx context.Context, signal <-chan struct{}, texts <-chan fanfare.TextDelta) error {
@@ -166,15 +167,32 @@ func (f *jobFollower) snapshot(ctx context.Context) error {
 		return err
 	}
 	partial := fanfare.PartialTexts{Fields: map[fanfare.Channel]map[string]string{}}
-	if !job.Status.Done() {
+	if f.live = !job.Status.Done(); f.live {
 		if partial, err = f.s.Texts.Partial(ctx, f.jobID); err != nil {
 			f.s.Logger.DebugContext(ctx, "a snapshot is without texts", "error", err)
 		}
 	}
+	return f.show(job, partial)
+}
+
+func (f *jobFollower) show(job fanfare.Job, partial fanfare.PartialTexts) error {
 	f.heard = partial.N
 	return f.w.event("", "job.snapshot", StreamedSnapshot{
 		Type: "job.snapshot", JobID: f.jobID, Job: ViewJob(job), Partial: partial.Fields,
 	})
+}
+
+// lastWords shows those that the end of the job has overtaken: the table may
+// tell of it before Redis has brought the last deltas.
+func (f *jobFollower) lastWords(ctx context.Context, job fanfare.Job) error {
+	if !f.live {
+		return nil
+	}
+	partial, err := f.s.Texts.Partial(ctx, f.jobID)
+	if err != nil || partial.N <= f.heard {
+		return nil // the result has them too
+	}
+	return f.show(job, partial)
 }
 
 // events writes what has happened since it was called last, until there is
@@ -186,6 +204,11 @@ func (f *jobFollower) events(ctx context.Context) (over, more bool, err error) {
 		return false, false, err
 	}
 	for _, event := range events {
+		if event.Job.Status.Done() {
+			if err := f.lastWords(ctx, event.Job); err != nil {
+				return false, false, err
+			}
+		}
 		if err := f.w.event(strconv.FormatInt(event.Sequence, 10), string(event.Type), streamed(event)); err != nil {
 			return false, false, err
 		}

@@ -224,3 +224,21 @@ func TestStreamsNeedNoHints(t *testing.T) {
 	readUntil(t, job, "job.succeeded")
 	readUntil(t, all, "job.succeeded")
 }
+
+// Guard: lastWords. What the model has written reaches Redis before the job's
+// end is in the table, but here none of it is told of.
+func TestLastWordsComeBeforeTheEnd(t *testing.T) {
+	a := apitest.New(t)
+	client := a.User(t, "watcher@fanfare.test")
+	jobID := client.Do(t, "POST /api/campaign", `{"prompt": "Spring sale", "channels": ["sms"]}`).Want(t, http.StatusAccepted).Text("job.id")
+	_, _, lines := stream(t, a, client, "/api/jobs/"+jobID+"/events", "")
+	readUntil(t, lines, `"sequence":1`)
+	claimed := a.Claim(t, jobID)
+	if err := a.Redis.HSet(t.Context(), "fanfare:text:"+jobID, "n", 7, "sms.text", "20 % off").Err(); err != nil {
+		t.Fatal(err)
+	}
+	a.Finish(t, claimed, fanfare.JobSucceeded)
+	if told := strings.Join(readUntil(t, lines, `"type":"job.succeeded"`), "\n"); !strings.Contains(told, `"partial":{"sms":{"text":"20 % off"}}`) {
+		t.Errorf("the last words are not in\n%s", told)
+	}
+}
