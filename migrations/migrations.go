@@ -82,13 +82,18 @@ func Status(ctx context.Context, db *sql.DB) ([]Step, error) {
 
 // Pending counts the steps that this program knows and db lacks.
 func Pending(ctx context.Context, db *sql.DB) (int, error) {
-	steps, err := Status(ctx, db)
+	p, err := provider(db)
 	if err != nil {
 		return 0, err
 	}
+	// Every process asks this at its start: once, not once for each migration.
+	current, _, err := p.GetVersions(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading the migrations' versions: %w", err)
+	}
 	pending := 0
-	for _, s := range steps {
-		if !s.Applied {
+	for _, source := range p.ListSources() {
+		if source.Version > current { // they are applied in order only
 			pending++
 		}
 	}
