@@ -131,19 +131,23 @@ func (s *Store) Jobs(ctx context.Context, userID string, filter fanfare.JobFilte
 	return jobsOf(rows)
 }
 
-// AllJobs lists everybody's jobs, newest first, for operators. Ids begin with
-// the time, so the primary key is the list's index. Statuses are named in the
-// statement itself, so that the small index of what ended badly serves.
+// AllJobs lists everybody's jobs, newest first, for operators; those that ended
+// badly by when they did. Ids begin with the time, so the primary key is the
+// list's index. Statuses are named in the statement itself, so that the small
+// index of what ended badly serves.
 func (s *Store) AllJobs(ctx context.Context, f fanfare.JobFilter, limit int) ([]fanfare.Job, error) {
-	condition, args := "true", []any{limit}
+	condition, order, args := "true", "id", []any{limit}
 	if slices.Contains(fanfare.JobStatuses(), f.Status) {
 		condition = "status = '" + string(f.Status) + "'"
+	}
+	if f.Status.Done() && f.Status != fanfare.JobSucceeded {
+		order = "finished_at"
 	}
 	if f.Kind != "" {
 		condition, args = condition+" AND kind = $2", append(args, f.Kind)
 	}
 	var rows []jobRow
-	err := s.q(ctx).SelectContext(ctx, &rows, `SELECT `+jobColumns+` FROM jobs WHERE `+condition+` ORDER BY id DESC LIMIT $1`, args...)
+	err := s.q(ctx).SelectContext(ctx, &rows, `SELECT `+jobColumns+` FROM jobs WHERE `+condition+` ORDER BY `+order+` DESC LIMIT $1`, args...)
 	if err != nil {
 		return nil, wrap(err, "listing everybody's jobs")
 	}
