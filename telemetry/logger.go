@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"fanfare"
 )
@@ -15,12 +16,11 @@ import (
 // NewLogger returns a logger that writes one JSON object a line to w, with
 // time (UTC), level and msg first, and with what fanfare.WithLogAttrs put into
 // the context. Errors are written as text; what looks like a secret or a
-// recipient in a text is masked: see mask.
+// recipient in a text is masked: see mask. What is said again and again, of no
+// request and no job, is written less often: see calmHandler.
 func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(contextHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{
-		Level:       level,
-		ReplaceAttr: replace,
-	})})
+	lines := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: replace})
+	return slog.New(calmHandler{contextHandler{lines}, &repeats{now: time.Now, lines: map[string]*repeat{}}})
 }
 
 func replace(_ []string, a slog.Attr) slog.Attr {
