@@ -28,7 +28,7 @@ const noticePause = 2 * time.Second
 // API serves HTTP until ctx is done, and then what is under way, for at most
 // SHUTDOWN_TIMEOUT.
 func (p Process) API(ctx context.Context) error {
-	stopMetrics, err := p.measure(ctx)
+	stopMetrics, err := p.measure(ctx, "api")
 	if err != nil {
 		return err
 	}

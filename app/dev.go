@@ -47,7 +47,7 @@ type devState struct {
 func (d Dev) Run(ctx context.Context, ready func(ctx context.Context, d *Dev, state *devState) (serve bool, err error)) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stopMetrics, err := d.measure(ctx)
+	stopMetrics, err := d.measure(ctx, "dev")
 	if err != nil {
 		return err
 	}

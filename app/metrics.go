@@ -24,13 +24,13 @@ var (
 )
 
 // measure begins to count, and to serve METRICS_ADDR where there is one, until
-// stop is called: before all work, and after it. In a process that does so
+// stop is called, as the process api, worker, scheduler or dev: before all work, and after it. In a process that does so
 // already it does nothing.
-func (p *Process) measure(ctx context.Context) (stop func(), err error) {
+func (p *Process) measure(ctx context.Context, process string) (stop func(), err error) {
 	if p.metrics != nil {
 		return func() {}, nil
 	}
-	p.metrics = metrics.New(p.Version, metrics.Lists{
+	p.metrics = metrics.New(process, p.Version, metrics.Lists{
 		Kinds: jobs.Names(), Queues: jobs.Queues(), Limits: api.LimitNames(), ModelOutcomes: ai.Outcomes(),
 	})
 	if p.Config.MetricsAddr == "" {

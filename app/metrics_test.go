@@ -267,7 +267,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`fanfare_http_request_seconds_count{method="PUT", route="/api/campaign/:id/recipients", status="200"}`: 1,
 		`fanfare_inputs_refused_total`:                                                                         1,
 		`fanfare_database_up`:                                                                                  3,
-		`fanfare_build_info{goversion="` + r.goVersion() + `", version="v1.2.3"}`:                              3,
+		`fanfare_build_info{goversion="` + r.goVersion() + `", process="worker", version="v1.2.3"}`:            1,
 		`fanfare_database_connections_max`:                                                                     60,
 	} {
 		if got := r.sum(name); got != want {
@@ -397,13 +397,13 @@ func TestMetricsAddressIsTaken(t *testing.T) {
 func TestMeasuredOnce(t *testing.T) {
 	t.Parallel()
 	p := Process{Log: io.Discard, Config: config.Config{MetricsAddr: "127.0.0.1:0"}}
-	stop, err := p.measure(t.Context())
+	stop, err := p.measure(t.Context(), "api")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
 	first := p.metrics
-	again, err := p.measure(t.Context())
+	again, err := p.measure(t.Context(), "api")
 	if err != nil || p.metrics != first {
 		t.Errorf("measured anew: %v", err)
 	}

@@ -11,7 +11,7 @@ import (
 // Scheduler runs the relay, the reaper, the pruners, the sealer and what is due
 // until ctx is done, and says all the while that it lives.
 func (p Process) Scheduler(ctx context.Context) error {
-	stopMetrics, err := p.measure(ctx)
+	stopMetrics, err := p.measure(ctx, "scheduler")
 	if err != nil {
 		return err
 	}

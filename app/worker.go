@@ -19,7 +19,7 @@ import (
 // Worker claims and runs jobs until ctx is done. Jobs that run then may finish
 // within SHUTDOWN_TIMEOUT; what is left is given back for another worker.
 func (p Process) Worker(ctx context.Context) error {
-	stopMetrics, err := p.measure(ctx)
+	stopMetrics, err := p.measure(ctx, "worker")
 	if err != nil {
 		return err
 	}

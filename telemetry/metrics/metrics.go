@@ -38,15 +38,15 @@ type Metrics struct {
 	web      webMetrics
 }
 
-// New returns metrics with a registry of their own.
-func New(version string, lists Lists) *Metrics {
+// New returns metrics of a process, such as api, with a registry of their own.
+func New(process, version string, lists Lists) *Metrics {
 	m := &Metrics{
 		lists: lists, registry: prometheus.NewRegistry(), database: &database{queues: lists.Queues},
 		jobs: newJobMetrics(), model: newModelMetrics(), web: newWebMetrics(),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "fanfare_build_info", Help: "Always 1; its labels say what runs.",
-		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+		ConstLabels: prometheus.Labels{"process": process, "version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
 	m.registry.MustRegister(build, m.database,
