@@ -156,7 +156,7 @@ func (s *Server) runTask(ctx context.Context, press fanfare.Press, task fanfare.
 	}
 	s.carry(ctx, due)
 	s.forget(ctx, press.Queue, task)
-	return fmt.Sprintf("Job %s runs as soon as a worker is free.", job.ID), nil
+	return fmt.Sprintf("Job %s runs as soon as a worker is free and the queue is not paused.", job.ID), nil
 }
 
 func (s *Server) retryTask(ctx context.Context, queue string, task fanfare.Task, job fanfare.Job) (string, error) {

@@ -142,6 +142,9 @@ func (p *parts) checkSchema(ctx context.Context) error {
 // with it.
 func (p *parts) checkRedis(ctx context.Context) error {
 	settings, err := p.redis.ConfigGet(ctx, "maxmemory-policy").Result()
+	if redis.HasErrorPrefix(err, "WRONGPASS") || redis.HasErrorPrefix(err, "NOAUTH") {
+		return errors.New("redis refuses the user name or the password: correct REDIS_URL")
+	}
 	if err != nil {
 		p.logger.WarnContext(ctx, "Redis does not say whether it evicts; it must have maxmemory-policy noeviction", "error", err)
 		return nil

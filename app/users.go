@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -83,8 +84,12 @@ func (p Process) SetPassword(ctx context.Context, email, password string, out io
 
 // DisableUser locks an account; its sessions and API keys end.
 func (p Process) DisableUser(ctx context.Context, email string, out io.Writer) error {
-	user, err := p.changeUser(ctx, email, func(ctx context.Context, db *store.Store, user fanfare.User) error {
+	var left []fanfare.User
+	user, err := p.changeUser(ctx, email, func(ctx context.Context, db *store.Store, user fanfare.User) (err error) {
 		if err := db.DisableUser(ctx, user.ID); err != nil {
+			return err
+		}
+		if left, err = db.Users(ctx); err != nil {
 			return err
 		}
 		return db.Audit(ctx, byOperator(fanfare.ActionUserDisable, user.ID))
@@ -93,8 +98,13 @@ func (p Process) DisableUser(ctx context.Context, email string, out io.Writer) e
 		return err
 	}
 	_, _ = fmt.Fprintf(out, "%s is locked out.\n", user.Email)
+	if user.Role == fanfare.RoleAdmin && !slices.ContainsFunc(left, isAdmin) {
+		_, _ = fmt.Fprintln(out, "No admin is left: make one with `fanfare user create --role admin`, at another address.")
+	}
 	return nil
 }
+
+func isAdmin(u fanfare.User) bool { return u.Role == fanfare.RoleAdmin && !u.Disabled }
 
 func (p Process) withStore(ctx context.Context, do func(*store.Store) error) error {
 	db, err := store.Open(ctx, p.Config.DatabaseURL, 2)

@@ -202,8 +202,11 @@ func (c *cluster) address(ctx context.Context, campaign, prefix string, recipien
 	}
 	defer func() { _ = response.Body.Close() }()
 	var counted struct{ Email int }
-	if err := json.NewDecoder(response.Body).Decode(&counted); err != nil || counted.Email != recipients {
-		return fmt.Errorf("addressing a campaign: %s: %d recipients, %v", response.Status, counted.Email, err)
+	if err := json.NewDecoder(response.Body).Decode(&counted); err != nil {
+		return fmt.Errorf("addressing a campaign: %s: %w", response.Status, err)
+	}
+	if counted.Email != recipients {
+		return fmt.Errorf("addressing a campaign: %s: %d recipients", response.Status, counted.Email)
 	}
 	return nil
 }

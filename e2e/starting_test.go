@@ -96,6 +96,22 @@ func TestRefusesARedisThatEvicts(t *testing.T) {
 	}
 }
 
+// A Redis that is away is waited for while jobs are accepted; a wrong password
+// stays wrong.
+func TestRefusesAWrongPasswordOfRedis(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 0)
+	if err := c.redis().ConfigSet(t.Context(), "requirepass", "another").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, process := range []string{"api", "worker"} {
+		code, output := run(t, c.env("HTTP_ADDR=127.0.0.1:0"), process)
+		if code != 1 || !strings.Contains(output, "correct REDIS_URL") {
+			t.Errorf("%s without the password: %d: %s", process, code, output)
+		}
+	}
+}
+
 // Health answers within a second, whatever hangs.
 func TestHealthWhileServersHang(t *testing.T) {
 	t.Parallel()

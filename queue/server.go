@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -136,6 +137,13 @@ type asynqLogger struct{ logger *slog.Logger }
 
 func (l asynqLogger) Debug(args ...any) { l.logger.Debug("asynq: " + fmt.Sprint(args...)) }
 func (l asynqLogger) Info(args ...any)  { l.logger.Info("asynq: " + fmt.Sprint(args...)) }
-func (l asynqLogger) Warn(args ...any)  { l.logger.Warn("asynq: " + fmt.Sprint(args...)) }
 func (l asynqLogger) Error(args ...any) { l.logger.Error("asynq: " + fmt.Sprint(args...)) }
 func (l asynqLogger) Fatal(args ...any) { l.logger.Error("asynq: " + fmt.Sprint(args...)) }
+
+// Warn leaves out that a task's retries are over: the job's own line says what
+// became of it.
+func (l asynqLogger) Warn(args ...any) {
+	if text := fmt.Sprint(args...); !strings.HasPrefix(text, "Retry exhausted") {
+		l.logger.Warn("asynq: " + text)
+	}
+}

@@ -41,7 +41,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// From the first signal on the second one does what it does by itself.
 	context.AfterFunc(ctx, stop)
-	parsed := kong.Parse(&cli{}, kong.Name("fanfare"), kong.UsageOnError(),
+	parsed := kong.Parse(&cli{}, kong.Name("fanfare"), kong.ShortUsageOnError(),
 		kong.Description("Fanfare turns a marketing brief into content for each channel. Settings are environment variables: see the README."),
 		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := parsed.Run(); err != nil && !stopped(ctx, err) {
