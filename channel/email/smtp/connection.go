@@ -16,6 +16,7 @@ import (
 
 	"fanfare"
 	"fanfare/channel/connector"
+	"fanfare/channel/email"
 )
 
 // patience is how long a server may take for one answer. RFC 5321 (4.5.3.2)
@@ -86,7 +87,7 @@ func (c *connection) Test(ctx context.Context) error {
 	}
 	defer s.quit()
 	defer s.cutWith(ctx)()
-	from, err := onWire(c.from)
+	from, err := email.OnWire(c.from)
 	if err != nil {
 		return &fanfare.SendError{Fate: fanfare.FateRefused, Reason: "The sender is no address that mail can come from."}
 	}

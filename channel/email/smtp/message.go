@@ -2,14 +2,12 @@ package smtp
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/mail"
 	"strings"
 	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
-	"golang.org/x/net/idna"
 
 	"fanfare"
 	"fanfare/channel/email"
@@ -26,11 +24,11 @@ type message struct {
 // compose makes the e-mail. Its Message-ID is made from the delivery's id: a
 // mailbox that is handed the same message twice can tell.
 func compose(m fanfare.Outgoing, sender *mail.Address) (message, error) {
-	from, err := onWire(sender)
+	from, err := email.OnWire(sender)
 	if err != nil {
 		return message{}, fmt.Errorf("the sender: %w", err)
 	}
-	to, err := readRecipient(m.Recipient)
+	to, err := email.ReadRecipient(m.Recipient)
 	if err != nil {
 		return message{}, fmt.Errorf("the recipient: %w", err)
 	}
@@ -38,7 +36,7 @@ func compose(m fanfare.Outgoing, sender *mail.Address) (message, error) {
 	if err != nil {
 		return message{}, err
 	}
-	domain := from.Address[strings.LastIndexByte(from.Address, '@')+1:]
+	domain := email.Domain(from)
 	mime := newMIME(letter, from, to, m.ID+"@"+domain)
 	if m.UnsubscribeURL != "" {
 		mime.SetListUnsubscribe(m.UnsubscribeURL)
@@ -68,25 +66,6 @@ func newMIME(letter email.Letter, from, to *mail.Address, id string) *gomail.Msg
 	mime.SetBodyString(gomail.TypeTextPlain, letter.Text)
 	mime.AddAlternativeString(gomail.TypeTextHTML, letter.HTML)
 	return mime
-}
-
-// readRecipient takes an address and nothing else: no name, no second one.
-func readRecipient(recipient string) (*mail.Address, error) {
-	address, err := mail.ParseAddress(recipient)
-	if err != nil || address.Name != "" || strings.ContainsFunc(recipient, unicode.IsControl) {
-		return nil, errors.New("it is not an e-mail address")
-	}
-	return onWire(address)
-}
-
-// onWire writes the domain as the DNS knows it.
-func onWire(address *mail.Address) (*mail.Address, error) {
-	at := strings.LastIndexByte(address.Address, '@')
-	domain, err := idna.Lookup.ToASCII(address.Address[at+1:])
-	if at < 1 || err != nil {
-		return nil, errors.New("its domain is not one that mail can go to")
-	}
-	return &mail.Address{Name: address.Name, Address: address.Address[:at+1] + domain}, nil
 }
 
 func envelope(address *mail.Address) string {
