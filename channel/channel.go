@@ -11,6 +11,7 @@ import (
 	"fanfare/channel/connector"
 	"fanfare/channel/egress"
 	"fanfare/channel/email/mailchimp"
+	"fanfare/channel/email/postmark"
 	"fanfare/channel/email/smtp"
 	"fanfare/channel/sms/kannel"
 	"fanfare/channel/sms/twilio"
@@ -47,6 +48,7 @@ func New(opts Options) *Registry {
 	}
 	return &Registry{[]connector.Connector{
 		mailchimp.New(outside),
+		postmark.New(outside),
 		smtp.New(outside),
 		bluesky.New(outside),
 		discord.New(outside),

@@ -40,6 +40,7 @@ func TestProviders(t *testing.T) {
 	want := map[string][]string{
 		"email Mailchimp": {"apiKey", "listId", "from"},
 		"email SMTP":      {"host", "port", "username", "password", "from"},
+		"email Postmark":  {"serverToken", "from", "messageStream?"},
 		"sms Kannel":      {"url", "username", "password", "from", "maxMessages?"},
 		"sms Twilio":      {"accountSid", "authToken", "from?", "messagingServiceSid?"},
 		"social Discord":  {"webhookUrl"},
