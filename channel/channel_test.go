@@ -38,15 +38,16 @@ func TestProviders(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		"email Mailchimp": {"apiKey", "listId", "from"},
-		"email SMTP":      {"host", "port", "username", "password", "from"},
-		"email Postmark":  {"serverToken", "from", "messageStream?"},
-		"sms Kannel":      {"url", "username", "password", "from", "maxMessages?"},
-		"sms Twilio":      {"accountSid", "authToken", "from?", "messagingServiceSid?"},
-		"social Discord":  {"webhookUrl"},
-		"social Slack":    {"botToken", "channel"},
-		"social Mastodon": {"server", "accessToken"},
-		"social Bluesky":  {"service?", "identifier", "appPassword"},
+		"email Mailchimp":  {"apiKey", "listId", "from"},
+		"email SMTP":       {"host", "port", "username", "password", "from"},
+		"email Amazon SES": {"region", "accessKeyId", "secretAccessKey", "from", "configurationSet?"},
+		"email Postmark":   {"serverToken", "from", "messageStream?"},
+		"sms Kannel":       {"url", "username", "password", "from", "maxMessages?"},
+		"sms Twilio":       {"accountSid", "authToken", "from?", "messagingServiceSid?"},
+		"social Discord":   {"webhookUrl"},
+		"social Slack":     {"botToken", "channel"},
+		"social Mastodon":  {"server", "accessToken"},
+		"social Bluesky":   {"service?", "identifier", "appPassword"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
