@@ -35,6 +35,7 @@ type Begun struct {
 	ID        string
 	Recipient string // "" for a broadcast
 	Skipped   bool
+	Again     bool // it was begun before, and nobody said that it surely failed
 }
 
 // LedgerPage asks for the next deliveries of a launch on one channel: those

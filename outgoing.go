@@ -15,6 +15,9 @@ type Outgoing struct {
 	// where a message needs none.
 	UnsubscribeURL string
 	Test           bool // asked for by its author, to see how it looks
+	// Again says that its sending was begun before, so the provider may have taken
+	// it: one that soon forgets what it took has to mind.
+	Again bool
 }
 
 // OutgoingRequest is a request that a launch would make, as a person reads it.

@@ -144,7 +144,7 @@ func lateCancel(ctx context.Context, late time.Duration) (context.Context, conte
 }
 
 func (c *sending) message(d fanfare.Begun) fanfare.Outgoing {
-	m := fanfare.Outgoing{ID: d.ID, Channel: c.channel, Recipient: d.Recipient, Content: c.campaign.Content}
+	m := fanfare.Outgoing{ID: d.ID, Channel: c.channel, Recipient: d.Recipient, Content: c.campaign.Content, Again: d.Again}
 	if d.Recipient != "" && c.channel == fanfare.Email {
 		m.UnsubscribeURL = c.run.Links.UnsubscribeURL(c.launch.UserID, c.channel, d.Recipient)
 	}

@@ -19,19 +19,20 @@ const auditUnknown = `audited AS (
 // turnSQL settles what was sending and begins the next, in one commit: while a
 // crash can happen, only what is really in flight is sending. A beginning whose
 // answer was lost on the way is answered again: "after" is always past what the
-// caller knows of. (For EXISTS PostgreSQL may hash all suppressions that there
-// are.)
+// caller knows of. A lease that is there already tells that a delivery was begun
+// before and did not surely fail. (For EXISTS PostgreSQL may hash all suppressions
+// that there are.)
 var turnSQL = `
 WITH ` + held + `, input AS (
 	SELECT * FROM jsonb_to_recordset($3) AS i(id uuid, status text, provider_id text, error text)
 ), settled AS (
 	UPDATE deliveries d SET status = i.status, provider_id = nullif(i.provider_id, ''), error = nullif(i.error, ''),
-		updated_at = now()
+		lease = CASE i.status WHEN 'failed' THEN NULL ELSE d.lease END, updated_at = now()
 	FROM input i CROSS JOIN held
 	WHERE d.id = i.id AND d.status = 'sending'
 	RETURNING d.*
 ), ` + auditUnknown + `, picked AS (
-	SELECT d.id, (SELECT s.address FROM suppressions s
+	SELECT d.id, d.lease IS NOT NULL AS again, (SELECT s.address FROM suppressions s
 		WHERE s.user_id = d.user_id AND s.channel = d.channel AND s.address = d.recipient) IS NOT NULL AS unwanted
 	FROM held CROSS JOIN deliveries d
 	WHERE d.launch_id = $4 AND d.channel = $5 AND d.status = 'pending' AND d.id > $6
@@ -40,14 +41,14 @@ WITH ` + held + `, input AS (
 	UPDATE deliveries d SET status = CASE WHEN unwanted THEN 'skipped' ELSE 'sending' END,
 		error = CASE WHEN unwanted THEN 'The recipient has unsubscribed.' END, lease = $2, updated_at = now()
 	FROM picked WHERE d.id = picked.id
-	RETURNING d.id, d.recipient, unwanted
+	RETURNING d.id, d.recipient, unwanted, again
 )
-SELECT id, recipient, unwanted, NULL AS channel, NULL AS status, 0 AS count FROM begun
+SELECT id, recipient, unwanted, again, NULL AS channel, NULL AS status, 0 AS count FROM begun
 UNION ALL
-SELECT d.id, d.recipient, false, NULL, NULL, 0 FROM held CROSS JOIN deliveries d
+SELECT d.id, d.recipient, false, true, NULL, NULL, 0 FROM held CROSS JOIN deliveries d
 WHERE d.launch_id = $4 AND d.channel = $5 AND d.status = 'sending' AND d.id > $6 AND d.lease = $2 AND $7 > 0
 UNION ALL
-SELECT NULL, NULL, false, channel, status, count(*) FROM settled WHERE status <> 'pending' GROUP BY channel, status
+SELECT NULL, NULL, false, false, channel, status, count(*) FROM settled WHERE status <> 'pending' GROUP BY channel, status
 ORDER BY id`
 
 // turnRow is a delivery that was begun or, without an id, how many were settled.
@@ -55,6 +56,7 @@ type turnRow struct {
 	ID        *string `db:"id"`
 	Recipient *string `db:"recipient"`
 	Unwanted  bool    `db:"unwanted"`
+	Again     bool    `db:"again"`
 	Channel   *string `db:"channel"`
 	Status    *string `db:"status"`
 	Count     int     `db:"count"`
@@ -106,7 +108,7 @@ func (s *Store) turned(rows []turnRow, channel fanfare.Channel) (begun []fanfare
 		if row.Unwanted {
 			skipped.Count++
 		}
-		begun = append(begun, fanfare.Begun{ID: *row.ID, Recipient: *row.Recipient, Skipped: row.Unwanted})
+		begun = append(begun, fanfare.Begun{ID: *row.ID, Recipient: *row.Recipient, Skipped: row.Unwanted, Again: row.Again})
 	}
 	s.tellSettled(append(counts, skipped)...)
 	return begun
@@ -141,7 +143,7 @@ func (s *Store) Stranded(ctx context.Context, lease fanfare.Lease, page fanfare.
 	}
 	stranded := make([]fanfare.Begun, len(rows))
 	for i, row := range rows {
-		stranded[i] = fanfare.Begun{ID: row.ID, Recipient: row.Recipient}
+		stranded[i] = fanfare.Begun{ID: row.ID, Recipient: row.Recipient, Again: true}
 	}
 	return stranded, nil
 }
@@ -190,7 +192,7 @@ func (s *Store) SettleAbandoned(ctx context.Context, limit int) (n int, err erro
 }
 
 // Reopen makes deliveries of a launch pending again: those that failed, and
-// those of unknown fate where a person says so.
+// those of unknown fate where a person says so: these count as never begun.
 func (s *Store) Reopen(ctx context.Context, lease fanfare.Lease, launchID string, unknown bool) error {
 	step := struct {
 		Count int    `db:"count"`
@@ -202,7 +204,9 @@ func (s *Store) Reopen(ctx context.Context, lease fanfare.Lease, launchID string
 				WHERE d.launch_id = $3 AND d.status IN ('failed', 'unknown') AND (d.status = 'failed' OR $4) AND d.id > $5
 				ORDER BY d.id LIMIT $6 FOR UPDATE OF d
 			), opened AS (
-				UPDATE deliveries d SET status = 'pending', error = NULL, updated_at = now() FROM ended WHERE d.id = ended.id
+				UPDATE deliveries d SET status = 'pending', error = NULL, updated_at = now(),
+					lease = CASE d.status WHEN 'unknown' THEN NULL ELSE d.lease END
+				FROM ended WHERE d.id = ended.id
 			)
 			SELECT count(*) AS count, coalesce(max(id::text), '') AS last FROM ended`,
 			lease.JobID, lease.Token, launchID, unknown, step.Last, ledgerStep)
