@@ -12,6 +12,7 @@ import (
 	"fanfare/channel/egress"
 	"fanfare/channel/email/mailchimp"
 	"fanfare/channel/email/postmark"
+	"fanfare/channel/email/resend"
 	"fanfare/channel/email/ses"
 	"fanfare/channel/email/smtp"
 	"fanfare/channel/sms/kannel"
@@ -50,6 +51,7 @@ func New(opts Options) *Registry {
 	return &Registry{[]connector.Connector{
 		mailchimp.New(outside),
 		postmark.New(outside),
+		resend.New(outside),
 		ses.New(outside),
 		smtp.New(outside),
 		bluesky.New(outside),

@@ -40,6 +40,7 @@ func TestProviders(t *testing.T) {
 	want := map[string][]string{
 		"email Mailchimp":  {"apiKey", "listId", "from"},
 		"email SMTP":       {"host", "port", "username", "password", "from"},
+		"email Resend":     {"apiKey", "from"},
 		"email Amazon SES": {"region", "accessKeyId", "secretAccessKey", "from", "configurationSet?"},
 		"email Postmark":   {"serverToken", "from", "messageStream?"},
 		"sms Kannel":       {"url", "username", "password", "from", "maxMessages?"},
