@@ -51,6 +51,10 @@ openapi: ## Write api/openapi.json and the client's types anew from the code; ne
 	cd clients/typescript && npm ci --no-audit --no-fund && npm run generate
 	@$(MAKE) --no-print-directory lint-openapi
 
+.PHONY: connectors
+connectors: ## Write docs/connectors.md anew from the code
+	go generate ./channel
+
 .PHONY: lint-openapi
 lint-openapi: ## Check the OpenAPI document's style; needs Node.js 20.19 or later
 	cd tools/openapi && npm ci --no-audit --no-fund && npx redocly lint ../../api/openapi.json

@@ -3,6 +3,8 @@
 // connector says what one is made of, and conformance holds all to the same.
 package channel
 
+//go:generate go test . -run ^TestConnectorsPage$ -count 1 -update
+
 import (
 	"cmp"
 	"slices"

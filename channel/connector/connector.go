@@ -1,19 +1,38 @@
 // Package connector is what a provider's connector is made of. A provider is a
 // folder beside the others of its channel, with a type that implements
-// Connector, and a line in the table of package channel:
+// Connector, and a line in the table of package channel.
+//
+// To add one, copy the folder that is most like it, with its test:
+//
+//   - email/postmark, for an HTTP API that takes a message for each recipient;
+//   - social/discord, for one that takes a post once (Provider.Broadcast);
+//   - email/ses or social/slack, where a client library that is kept takes our
+//     http.Client and a context, sends nothing twice by itself, and lets one tell
+//     a refusal from a server that failed. Otherwise package rest is less work.
+//
+// What there is to each:
 //
 //   - Provider names the provider, its credential fields and what a launch does.
 //   - Check uses CheckFields for what all fields have in common, and looks at
-//     what is special in its own.
+//     what is special in its own: above all at what becomes part of an address.
 //   - Open returns a fanfare.Connection that reaches the world by Outside alone.
 //   - Every error of the connection is a *fanfare.SendError, whose reason went
-//     through a Redactor. The fate is what matters: FateUnknown wherever the
-//     provider may have taken the message, and only there.
+//     through a Redactor, the recipient's address taken out too. The fate is what
+//     matters: FateUnknown wherever the provider may have taken the message, and
+//     only there. FateUnauthorized is for what every message would meet.
+//   - Ask looks for a message by the delivery's id, if the provider was told it.
+//     AnswerRepeat is for a provider that sends nothing twice, however long ago it
+//     took the first; Outgoing.Again helps with one that forgets (email/resend).
 //   - If the provider takes less than the channel's rules allow, the connection
 //     is a fanfare.Fitter too, so that a launch is refused before anything is sent.
-//   - Its doc comment names the pages it was written from, and says whether what
-//     became of a message can be asked.
-//   - Its test hands a stand-in for the provider to conformance.Run.
+//   - Its doc comment names the pages it was written from, says whether what
+//     became of a message can be asked and, under the heading Credentials, how to
+//     get them. docs/connectors.md is made of that: make connectors.
+//   - Its test hands a stand-in for the provider to conformance.Run, and says what
+//     is sent and what each of the provider's errors means. VerifiedReal is for
+//     one that is tested against a server that others wrote, too: make test-peers.
+//
+// Then add it to the table of channel.New, and to the list in that package's test.
 package connector
 
 import (

@@ -1,6 +1,15 @@
 // Package mailchimp has Mailchimp send a campaign to an audience that it knows.
 // Its API is described at https://mailchimp.com/developer/marketing/api/campaigns/
 // and https://mailchimp.com/developer/marketing/docs/errors/.
+//
+// A campaign's title is the delivery's id, and Mailchimp sends none twice. So
+// what became of it can be asked, and one that is still a draft is gone on with.
+//
+// # Credentials
+//
+// An API key is made in Mailchimp's profile, under Extras, API keys. The
+// audience's ID stands in the audience's settings. The sender's domain has to
+// be verified in Mailchimp.
 package mailchimp
 
 import (

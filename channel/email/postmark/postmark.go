@@ -9,6 +9,12 @@
 // taken, and an outcome that can't be found is unknown: the search lags behind,
 // and forgets after the server's retention, 45 days unless it is changed. The
 // client is a thin one of ours: Postmark keeps none for Go.
+//
+// # Credentials
+//
+// The token stands in Postmark under API Tokens of the server that is to send.
+// The sender needs a confirmed Sender Signature or a verified domain. A stream's
+// ID stands in its settings; launches belong in one of the type Broadcasts.
 package postmark
 
 import (

@@ -10,6 +10,12 @@
 // for a message by its key, so what is older is unknown. The client is a thin one
 // of ours: the errors of resend-go (v3.1) tell neither status nor code, so a
 // refusal looks like a server that failed, and may have sent, before it answered.
+//
+// # Credentials
+//
+// An API key is made in Resend under API Keys. One that has sending access only
+// will do, but then the test can't tell whether the sender's domain is verified,
+// which Resend demands.
 package resend
 
 import (

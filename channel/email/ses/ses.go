@@ -8,6 +8,14 @@
 // nobody heard: an outcome that is in doubt is unknown. The client is Amazon's
 // own, with its repetitions turned off: it would send a message again after a
 // break.
+//
+// # Credentials
+//
+// An access key is made in AWS's console, IAM, for a user whose policy allows
+// ses:SendEmail, ses:GetAccount and ses:GetEmailIdentity. The sender's address
+// or domain is verified in the console of SES, and production access requested
+// there, in the very region that is given here. Set ratePerSecond to the
+// account's sending rate, which the console shows.
 package ses
 
 import (

@@ -1,4 +1,13 @@
 // Package smtp hands messages to a mail server (RFC 5321), as its user.
+//
+// SMTP has no way to ask what became of a message: where the connection breaks
+// after the message and before the server's answer, the outcome is unknown.
+//
+// # Credentials
+//
+// Whoever runs the mail server names its host, its port, and a user and password
+// for submission (RFC 6409). The sender is an address that this user may send
+// from. TLS is demanded: at once on port 465, by STARTTLS on 587 and 25.
 package smtp
 
 import (

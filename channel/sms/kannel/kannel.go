@@ -5,6 +5,12 @@
 //
 // Kannel knows no message that it has taken by an id of ours, and can't be asked
 // for one: an outcome that is in doubt is unknown.
+//
+// # Credentials
+//
+// The address is that of smsbox, with its sendsms-port and path. User name and
+// password are those of a sendsms-user in the gateway's configuration, and so is
+// max-messages.
 package kannel
 
 import (

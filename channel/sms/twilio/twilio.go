@@ -7,6 +7,12 @@
 // day only: an outcome that is in doubt is unknown. The client is a thin one of
 // ours, since twilio-go cuts no request off with its context and does not tell
 // whether one was written, which is what an outcome hangs on.
+//
+// # Credentials
+//
+// Account SID and auth token stand on the first page of Twilio's console. The
+// sender is a number of the account, a name where the recipient's country allows
+// one, or a messaging service by its SID.
 package twilio
 
 import (

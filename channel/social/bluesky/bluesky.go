@@ -7,6 +7,11 @@
 // A post's record key is made of the delivery's id, and a repository holds one
 // record of a key. So what became of a post can be asked, and one that is not
 // there can be sent again: the server refuses the second, whoever comes last.
+//
+// # Credentials
+//
+// An app password is made in Bluesky's settings, under Privacy and security; the
+// account's own password is not needed and not wanted.
 package bluesky
 
 import (

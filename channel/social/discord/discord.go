@@ -6,6 +6,11 @@
 // A webhook takes no key of ours and lists nothing it has posted, so an outcome
 // that is in doubt is unknown. (The nonce that Discord does check is for bots,
 // and for a few minutes.)
+//
+// # Credentials
+//
+// Whoever may manage the channel makes a webhook in its settings, under
+// Integrations, and copies the URL. Whoever has the URL can post.
 package discord
 
 import (

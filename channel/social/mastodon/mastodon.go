@@ -8,6 +8,11 @@
 // it has written it, so the key keeps nobody from being second. What became of a
 // post is asked by reading what the account has posted since: what is found was
 // taken, and an outcome that can't be found is unknown.
+//
+// # Credentials
+//
+// An access token is made in the account's preferences on its server, under
+// Development, by a new application with the scopes read and write:statuses.
 package mastodon
 
 import (

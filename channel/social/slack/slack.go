@@ -7,6 +7,12 @@
 // Slack takes no key of ours, but a message can carry metadata: the delivery's
 // id. What became of a message is asked by reading the channel since; what is
 // found was taken, and an outcome that can't be found is unknown.
+//
+// # Credentials
+//
+// An app is made at https://api.slack.com/apps. Under OAuth & Permissions it
+// gets the bot's scopes, is installed to the workspace, and shows the bot's
+// token. Then it is invited into the channel, which shows its ID in its details.
 package slack
 
 import (
