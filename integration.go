@@ -77,6 +77,9 @@ func (Credentials) LogValue() slog.Value { return slog.StringValue("[credentials
 type Sealed struct {
 	KeyID string // names the key, and tells nothing of it
 	Box   []byte
+	// Stale says that an access token among them, if one is, has to be renewed
+	// before it is used. It is read only.
+	Stale bool
 }
 
 // Connections opens the integrations of users.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"fanfare"
 	"fanfare/auth"
@@ -16,6 +17,8 @@ type registry interface {
 	Providers() []fanfare.Provider
 	Check(name string, typ fanfare.Channel, c fanfare.Credentials) error
 	Open(name string, typ fanfare.Channel, c fanfare.Credentials) (fanfare.Connection, error)
+	Renews(name string, typ fanfare.Channel, c fanfare.Credentials) bool
+	Renew(ctx context.Context, name string, typ fanfare.Channel, c fanfare.Credentials) (fanfare.Credentials, time.Duration, error)
 }
 
 // connections opens users' integrations: row, credentials, connector.
@@ -49,16 +52,13 @@ func (l links) UnsubscribeURL(userID string, channel fanfare.Channel, address st
 
 var _ fanfare.Connections = connections{}
 
-// Connect implements fanfare.Connections. Credentials that a provider does not
-// take any more, since it asks for others now, are a *fanfare.SendError.
+// Connect implements fanfare.Connections. An access token that ends is renewed
+// before. Credentials that a provider does not take any more are a
+// *fanfare.SendError: it refuses to renew them, or asks for others now.
 func (c connections) Connect(ctx context.Context, userID, integrationID string) (fanfare.Connection, error) {
-	integration, sealed, err := c.store.SealedCredentials(ctx, userID, integrationID)
+	integration, credentials, err := c.current(ctx, userID, integrationID)
 	if err != nil {
 		return nil, err
-	}
-	credentials, err := c.keyring.Open(integration.UserID, integration.ID, sealed)
-	if err != nil {
-		return nil, fmt.Errorf("opening integration %s: %w", integration.ID, err)
 	}
 	connection, err := c.registry.Open(integration.Name, integration.Type, credentials)
 	if err != nil {

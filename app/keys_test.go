@@ -70,6 +70,8 @@ func (opened) Open(_ string, _ fanfare.Channel, c fanfare.Credentials) (fanfare.
 	return opened{name: c["name"]}, nil
 }
 
+func (opened) Renews(string, fanfare.Channel, fanfare.Credentials) bool { return false }
+
 // fleet are processes that share a keyring's settings and are restarted with
 // new ones, one after the other, each once its work under way is done.
 type fleet []*member

@@ -35,6 +35,18 @@ func (c tracedConnection) Ask(ctx context.Context, m fanfare.Outgoing) (fanfare.
 	return answer, err
 }
 
+// Fits implements fanfare.Fitter, for connections that do.
+func (c tracedConnection) Fits(ctx context.Context, content fanfare.Content) error {
+	fitter, ok := c.Connection.(fanfare.Fitter)
+	if !ok {
+		return nil
+	}
+	ctx, end := c.trace(ctx, "fit")
+	err := fitter.Fits(ctx, content)
+	end(err)
+	return err
+}
+
 func (c tracedConnection) trace(ctx context.Context, what string) (context.Context, fanfare.EndTrace) {
 	provider := c.Provider()
 	return fanfare.Trace(ctx, fanfare.OpSend, what+" "+provider.Name,

@@ -7,7 +7,9 @@ package channel
 
 import (
 	"cmp"
+	"context"
 	"slices"
+	"time"
 
 	"fanfare"
 	"fanfare/channel/connector"
@@ -103,6 +105,22 @@ func (r *Registry) Open(name string, typ fanfare.Channel, c fanfare.Credentials)
 		return nil, err
 	}
 	return r.find(name, typ).Open(c)
+}
+
+// Renews reports whether the credentials hold an access token that ends, and
+// what it can be renewed with.
+func (r *Registry) Renews(name string, typ fanfare.Channel, c fanfare.Credentials) bool {
+	renewer, ok := r.find(name, typ).(connector.Renewer)
+	return ok && renewer.Renews(c)
+}
+
+// Renew asks the provider for another access token, as connector.Renewer says.
+func (r *Registry) Renew(ctx context.Context, name string, typ fanfare.Channel, c fanfare.Credentials) (fanfare.Credentials, time.Duration, error) {
+	renewer, ok := r.find(name, typ).(connector.Renewer)
+	if !ok {
+		return nil, 0, &fanfare.SendError{Fate: fanfare.FateUnauthorized, Reason: name + " has nothing to renew."}
+	}
+	return renewer.Renew(ctx, c)
 }
 
 func (r *Registry) find(name string, typ fanfare.Channel) connector.Connector {

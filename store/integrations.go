@@ -93,10 +93,12 @@ func (s *Store) SealedCredentials(ctx context.Context, userID, id string) (fanfa
 		integrationRow
 		KeyID string `db:"key_id"`
 		Box   []byte `db:"credentials"`
+		Stale bool   `db:"stale"`
 	}
-	err := s.q(ctx).GetContext(ctx, &row,
-		`SELECT `+integrationColumns+`, key_id, credentials FROM integrations WHERE id = $1 AND user_id = $2`, id, userID)
-	return row.integration(), fanfare.Sealed{KeyID: row.KeyID, Box: row.Box}, wrap(err, "reading credentials")
+	err := s.q(ctx).GetContext(ctx, &row, `SELECT `+integrationColumns+`, key_id, credentials,
+			status = 'error' OR coalesce(renew_at <= clock_timestamp(), true) AS stale
+		FROM integrations WHERE id = $1 AND user_id = $2`, id, userID)
+	return row.integration(), fanfare.Sealed{KeyID: row.KeyID, Box: row.Box, Stale: row.Stale}, wrap(err, "reading credentials")
 }
 
 // SetIntegrationStatus stores how a test went; answered says whether the

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"time"
 
 	"fanfare"
 	"fanfare/store"
@@ -37,6 +38,9 @@ func callsOfIntegrations(s *store.Store) map[string]call {
 		"Reseal": func(ctx context.Context) error {
 			return second(s.Reseal(ctx, id, sealed, fanfare.Sealed{KeyID: "k3", Box: []byte("other")}))
 		},
+		"BeginRenewal": func(ctx context.Context) error { return second(s.BeginRenewal(ctx, id, sealed, time.Minute)) },
+		"KeepRenewal":  func(ctx context.Context) error { return second(s.KeepRenewal(ctx, id, sealed, sealed, time.Hour)) },
+		"FailRenewal":  func(ctx context.Context) error { return second(s.FailRenewal(ctx, id, sealed, true)) },
 		"SetIntegrationStatus": func(ctx context.Context) error {
 			return s.SetIntegrationStatus(ctx, busy, id, fanfare.IntegrationConnected, true)
 		},

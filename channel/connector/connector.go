@@ -58,6 +58,19 @@ type Connector interface {
 	Open(c fanfare.Credentials) (fanfare.Connection, error)
 }
 
+// Renewer is a Connector whose access tokens end while its user is away, and
+// can be renewed (OAuth 2.0). Whoever renews keeps what comes back before
+// anything is done with it: it may be the only copy of what the next renewal
+// needs.
+type Renewer interface {
+	// Renews reports whether the credentials hold what a renewal needs.
+	Renews(c fanfare.Credentials) bool
+	// Renew asks the provider for a new access token. It returns the credentials
+	// with what has changed in them, and for how long they are good. Its error is
+	// a *fanfare.SendError: FateUnauthorized if no later attempt helps.
+	Renew(ctx context.Context, c fanfare.Credentials) (fanfare.Credentials, time.Duration, error)
+}
+
 // Outside is all that a connector may reach the world with.
 type Outside struct {
 	// AllowPrivate says that private hosts may be talked to, and without TLS.

@@ -1,0 +1,119 @@
+// Package oauth renews access tokens as RFC 6749, section 6 says, for the
+// connectors whose providers let one be had for an hour or two.
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"fanfare"
+	"fanfare/channel/connector"
+	"fanfare/channel/rest"
+)
+
+// The fields that credentials are renewed by. AccessTokenField is the one that
+// changes, RefreshTokenField changes too where the provider hands out another.
+const (
+	ClientIDField     = "clientId"
+	ClientSecretField = "clientSecret"
+	RefreshTokenField = "refreshToken"
+	AccessTokenField  = "accessToken"
+)
+
+const (
+	// usualLife is how long a token is good for where the provider does not say.
+	usualLife     = time.Hour
+	longestReason = 200 // characters
+)
+
+// Endpoint is where a provider renews tokens. As a part of a connector it makes
+// that a connector.Renewer.
+type Endpoint struct {
+	Name     string // of the provider, as people know it
+	URL      string
+	Client   *http.Client
+	Patience time.Duration // how long to wait for an answer; 0 for 30 s
+	// Basic says that the client's secret goes into the header (RFC 6749, 2.3.1)
+	// and not into the form.
+	Basic bool
+}
+
+var _ connector.Renewer = Endpoint{}
+
+// Renews implements connector.Renewer.
+func (e Endpoint) Renews(c fanfare.Credentials) bool { return c[RefreshTokenField] != "" }
+
+// Renew implements connector.Renewer.
+func (e Endpoint) Renew(ctx context.Context, c fanfare.Credentials) (fanfare.Credentials, time.Duration, error) {
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {c[RefreshTokenField]}, "client_id": {c[ClientIDField]}}
+	if !e.Basic {
+		form.Set("client_secret", c[ClientSecretField])
+	}
+	var token struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Seconds int64  `json:"expires_in"`
+	}
+	err := e.api(c).Do(ctx, rest.Call{Method: http.MethodPost, Form: form, Answer: &token})
+	if err != nil {
+		return nil, 0, e.advise(err)
+	}
+	if token.Access == "" {
+		return nil, 0, &fanfare.SendError{Fate: fanfare.FateHalted, Reason: e.Name + " answered without an access token."}
+	}
+	renewed := maps.Clone(c)
+	renewed[AccessTokenField] = token.Access
+	renewed[RefreshTokenField] = cmp.Or(token.Refresh, c[RefreshTokenField])
+	return renewed, cmp.Or(time.Duration(max(token.Seconds, 0))*time.Second, usualLife), nil
+}
+
+func (e Endpoint) api(c fanfare.Credentials) rest.API {
+	return rest.API{
+		Name: e.Name, BaseURL: e.URL, Client: e.Client, Patience: e.Patience, Explain: explain, Judge: judge,
+		Clean: connector.NewRedactor(c[ClientSecretField], c[RefreshTokenField], c[AccessTokenField]),
+		Authorize: func(r *http.Request) {
+			if e.Basic {
+				r.SetBasicAuth(url.QueryEscape(c[ClientIDField]), url.QueryEscape(c[ClientSecretField]))
+			}
+		},
+	}
+}
+
+// advise says first what to do about a refusal: what the provider said of it was
+// cleaned, and goes on after that.
+func (e Endpoint) advise(err error) error {
+	refusal, ok := errors.AsType[*fanfare.SendError](err)
+	if !ok || refusal.Fate != fanfare.FateUnauthorized {
+		return err
+	}
+	refusal.Reason = fanfare.CleanLine("Delete this integration and connect "+e.Name+" again: its access can't be renewed. "+refusal.Reason, longestReason)
+	return refusal
+}
+
+// judge: whatever is wrong with a request that never changes stays wrong. Some
+// providers say 400 for a token that has ended, some 401.
+func judge(code int, _ []byte) fanfare.Fate {
+	if code/100 == 4 && code != http.StatusRequestTimeout && code != http.StatusTooManyRequests {
+		return fanfare.FateUnauthorized
+	}
+	return ""
+}
+
+// explain reads an error (RFC 6749, 5.2).
+func explain(body []byte) string {
+	var problem struct {
+		Error       string
+		Description string `json:"error_description"`
+	}
+	if json.Unmarshal(body, &problem) != nil {
+		return ""
+	}
+	return strings.TrimSpace(problem.Error + " " + problem.Description)
+}
