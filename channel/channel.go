@@ -25,6 +25,7 @@ import (
 	"fanfare/channel/social/discord"
 	"fanfare/channel/social/mastodon"
 	"fanfare/channel/social/slack"
+	"fanfare/channel/social/x"
 )
 
 // Options are what all connectors share.
@@ -64,6 +65,7 @@ func New(opts Options) *Registry {
 		mastodon.New(outside),
 		slack.New(outside),
 		twilio.New(outside),
+		x.New(outside),
 	}}
 }
 

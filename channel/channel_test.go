@@ -49,6 +49,7 @@ func TestProviders(t *testing.T) {
 		"social Slack":     {"botToken", "channel"},
 		"social Mastodon":  {"server", "accessToken"},
 		"social Bluesky":   {"service?", "identifier", "appPassword"},
+		"social X":         {"clientId", "clientSecret", "refreshToken", "accessToken?"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -77,7 +77,7 @@ func (e Endpoint) Renew(ctx context.Context, c fanfare.Credentials) (fanfare.Cre
 func (e Endpoint) api(c fanfare.Credentials) rest.API {
 	return rest.API{
 		Name: e.Name, BaseURL: e.URL, Client: e.Client, Patience: e.Patience, Explain: explain, Judge: judge,
-		Clean: connector.NewRedactor(c[ClientSecretField], c[RefreshTokenField], c[AccessTokenField]),
+		Clean: Redactor(c),
 		Authorize: func(r *http.Request) {
 			if e.Basic {
 				r.SetBasicAuth(url.QueryEscape(c[ClientIDField]), url.QueryEscape(c[ClientSecretField]))
@@ -116,4 +116,24 @@ func explain(body []byte) string {
 		return ""
 	}
 	return strings.TrimSpace(problem.Error + " " + problem.Description)
+}
+
+// Fields are those that a provider needs to have its access renewed.
+func Fields(required bool) []fanfare.CredentialField {
+	return []fanfare.CredentialField{
+		{Name: ClientIDField, Label: "Client ID of your app", Required: required},
+		{Name: ClientSecretField, Label: "Client secret of your app", Secret: true, Required: required},
+		{Name: RefreshTokenField, Label: "Refresh token", Secret: true, Required: required},
+	}
+}
+
+// Redactor takes out all that credentials are renewed by.
+func Redactor(c fanfare.Credentials) connector.Redactor {
+	return connector.NewRedactor(c[ClientSecretField], c[RefreshTokenField], c[AccessTokenField])
+}
+
+// Bearer shows an access token (RFC 6750, 2.1).
+func Bearer(c fanfare.Credentials) func(*http.Request) {
+	token := c[AccessTokenField]
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 }
