@@ -50,6 +50,7 @@ func TestProviders(t *testing.T) {
 		"social Mastodon":  {"server", "accessToken"},
 		"social Bluesky":   {"service?", "identifier", "appPassword"},
 		"social X":         {"clientId", "clientSecret", "refreshToken", "accessToken?"},
+		"social LinkedIn":  {"author", "accessToken?", "version?", "clientId?", "clientSecret?", "refreshToken?"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -137,3 +137,17 @@ func Bearer(c fanfare.Credentials) func(*http.Request) {
 	token := c[AccessTokenField]
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 }
+
+// Complete refuses credentials with which a provider can neither be asked nor
+// the access be renewed.
+func Complete(c fanfare.Credentials) error {
+	if c[RefreshTokenField] == "" && c[AccessTokenField] == "" {
+		return fanfare.Invalid("credentials."+AccessTokenField, "is missing, or a refresh token in its place")
+	}
+	for _, field := range []string{ClientIDField, ClientSecretField} {
+		if c[RefreshTokenField] != "" && c[field] == "" {
+			return fanfare.Invalid("credentials."+field, "is needed with a refresh token")
+		}
+	}
+	return nil
+}

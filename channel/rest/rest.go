@@ -54,6 +54,9 @@ type Call struct {
 	Body         any        // to be sent as JSON; nil for none
 	Form         url.Values // to be sent as a form, in place of Body
 	Answer       any        // to be read from JSON; nil for what nobody reads
+	// Heard gets the header of a success, where an answer is given by that. It
+	// may be nil.
+	Heard func(http.Header)
 	// Commits says that the provider takes a message by this call, so if it
 	// breaks off nobody knows whether it did. What other calls left behind is
 	// found, or does not matter.
@@ -92,6 +95,9 @@ func (a API) Do(ctx context.Context, call Call) error {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, maxAnswer))
 	if response.StatusCode/100 != 2 {
 		return a.refused(call, response, body)
+	}
+	if call.Heard != nil {
+		call.Heard(response.Header)
 	}
 	if err == nil && call.Answer != nil {
 		err = json.Unmarshal(body, call.Answer)

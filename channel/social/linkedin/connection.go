@@ -1,0 +1,145 @@
+package linkedin
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"fanfare"
+	"fanfare/channel/connector"
+	"fanfare/channel/rest"
+	"fanfare/channel/social"
+)
+
+const (
+	maxCharacters = 3000
+	newest        = 100 // posts that are looked at
+)
+
+// connection implements fanfare.Connection.
+type connection struct {
+	provider fanfare.Provider
+	api      rest.API
+	header   map[string]string
+	author   string
+	rate     float64
+}
+
+// Provider implements fanfare.Connection.
+func (c *connection) Provider() fanfare.Provider { return c.provider }
+
+// Parallel implements fanfare.Connection.
+func (c *connection) Parallel() int { return 1 }
+
+// Rate implements fanfare.Connection.
+func (c *connection) Rate() float64 { return c.rate }
+
+// Close implements fanfare.Connection.
+func (c *connection) Close() error { return nil }
+
+// Test reads the author's posts. Where the token may write and not read,
+// LinkedIn has no call that shows it is good but one that posts; its 403 says
+// at least whose it is.
+func (c *connection) Test(ctx context.Context) error {
+	_, err := c.posts(ctx, 1)
+	if answered, ok := errors.AsType[*rest.StatusError](err); ok && answered.Code == http.StatusForbidden {
+		return nil
+	}
+	return err
+}
+
+// Send implements fanfare.Connection. LinkedIn gives the post's id in a header
+// alone.
+func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, error) {
+	call, err := c.post(m.Content)
+	if err != nil {
+		return "", err
+	}
+	var id string
+	call.Heard = func(h http.Header) { id = h.Get("X-Restli-Id") }
+	if err := c.api.Do(ctx, call); err != nil {
+		return "", err
+	}
+	if id == "" {
+		return "", &fanfare.SendError{Fate: fanfare.FateUnknown, Reason: "LinkedIn did not say what became of the post."}
+	}
+	return id, nil
+}
+
+func (c *connection) post(content fanfare.Content) (rest.Call, error) {
+	text, err := social.Compose(content)
+	if err != nil {
+		return rest.Call{}, err
+	}
+	if n := social.Length(text); n > maxCharacters {
+		return rest.Call{}, social.TooLong(name, n, maxCharacters)
+	}
+	return rest.Call{Method: http.MethodPost, Path: "/rest/posts", Header: c.header, Commits: true, Body: map[string]any{
+		"author": c.author, "commentary": little(text), "visibility": "PUBLIC", "lifecycleState": "PUBLISHED",
+		"distribution": map[string]any{
+			"feedDistribution": "MAIN_FEED", "targetEntities": []string{}, "thirdPartyDistributionChannels": []string{},
+		},
+		"isReshareDisabledByAuthor": false,
+	}}, nil
+}
+
+// Fits implements fanfare.Fitter.
+func (c *connection) Fits(_ context.Context, content fanfare.Content) error {
+	_, err := c.post(content)
+	return err
+}
+
+type written struct {
+	ID         string
+	Commentary string
+	CreatedAt  int64 // milliseconds since 1970
+}
+
+// posts are the author's, the newest first.
+func (c *connection) posts(ctx context.Context, count int) ([]written, error) {
+	header := maps.Clone(c.header)
+	header["X-RestLi-Method"] = "FINDER"
+	var page struct{ Elements []written }
+	err := c.api.Do(ctx, rest.Call{
+		Method: http.MethodGet, Path: "/rest/posts", Header: header, Answer: &page,
+		Query: url.Values{"author": {c.author}, "q": {"author"}, "count": {strconv.Itoa(count)}, "sortBy": {"CREATED"}},
+	})
+	return page.Elements, err
+}
+
+// Ask looks for the text among what the author has posted since the delivery
+// was planned. A token that may not read makes it unknown.
+func (c *connection) Ask(ctx context.Context, m fanfare.Outgoing) (fanfare.Answer, error) {
+	unknown := fanfare.Answer{State: fanfare.AnswerUnknown}
+	text, err := social.Compose(m.Content)
+	if err != nil {
+		return unknown, nil
+	}
+	began, err := connector.Began(m.ID)
+	if err != nil {
+		return unknown, nil
+	}
+	posts, err := c.posts(ctx, newest)
+	if e, ok := errors.AsType[*fanfare.SendError](err); ok && (e.Fate == fanfare.FateUnauthorized || e.Fate == fanfare.FateRefused) {
+		return unknown, nil
+	}
+	for _, p := range posts {
+		if !time.UnixMilli(p.CreatedAt).Before(began) && read(p.Commentary) == text {
+			return fanfare.Answer{State: fanfare.AnswerTaken, ProviderID: p.ID}, nil
+		}
+	}
+	return unknown, err
+}
+
+// Preview implements fanfare.Connection.
+func (c *connection) Preview(_ context.Context, m fanfare.Outgoing) ([]fanfare.OutgoingRequest, error) {
+	call, err := c.post(m.Content)
+	if err != nil {
+		return nil, err
+	}
+	return c.api.Preview(call)
+}
