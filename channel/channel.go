@@ -23,6 +23,7 @@ import (
 	"fanfare/channel/sms/twilio"
 	"fanfare/channel/social/bluesky"
 	"fanfare/channel/social/discord"
+	"fanfare/channel/social/facebook"
 	"fanfare/channel/social/linkedin"
 	"fanfare/channel/social/mastodon"
 	"fanfare/channel/social/slack"
@@ -62,6 +63,7 @@ func New(opts Options) *Registry {
 		smtp.New(outside),
 		bluesky.New(outside),
 		discord.New(outside),
+		facebook.New(outside),
 		kannel.New(outside),
 		linkedin.New(outside),
 		mastodon.New(outside),

@@ -51,6 +51,7 @@ func TestProviders(t *testing.T) {
 		"social Bluesky":   {"service?", "identifier", "appPassword"},
 		"social X":         {"clientId", "clientSecret", "refreshToken", "accessToken?"},
 		"social LinkedIn":  {"author", "accessToken?", "version?", "clientId?", "clientSecret?", "refreshToken?"},
+		"social Facebook":  {"pageId", "accessToken"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
