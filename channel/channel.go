@@ -19,6 +19,7 @@ import (
 	"fanfare/channel/email/resend"
 	"fanfare/channel/email/ses"
 	"fanfare/channel/email/smtp"
+	"fanfare/channel/ppc/googleads"
 	"fanfare/channel/sms/kannel"
 	"fanfare/channel/sms/twilio"
 	"fanfare/channel/social/bluesky"
@@ -64,6 +65,7 @@ func New(opts Options) *Registry {
 		bluesky.New(outside),
 		discord.New(outside),
 		facebook.New(outside),
+		googleads.New(outside),
 		kannel.New(outside),
 		linkedin.New(outside),
 		mastodon.New(outside),

@@ -52,6 +52,10 @@ func TestProviders(t *testing.T) {
 		"social X":         {"clientId", "clientSecret", "refreshToken", "accessToken?"},
 		"social LinkedIn":  {"author", "accessToken?", "version?", "clientId?", "clientSecret?", "refreshToken?"},
 		"social Facebook":  {"pageId", "accessToken"},
+		"ppc Google Ads": {
+			"developerToken", "customerId", "loginCustomerId?", "clientId", "clientSecret", "refreshToken", "accessToken?",
+			"finalUrl", "dailyBudget", "euPoliticalAdvertising",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
