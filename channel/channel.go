@@ -20,6 +20,7 @@ import (
 	"fanfare/channel/email/ses"
 	"fanfare/channel/email/smtp"
 	"fanfare/channel/ppc/googleads"
+	"fanfare/channel/ppc/metaads"
 	"fanfare/channel/sms/kannel"
 	"fanfare/channel/sms/twilio"
 	"fanfare/channel/social/bluesky"
@@ -67,6 +68,7 @@ func New(opts Options) *Registry {
 		facebook.New(outside),
 		googleads.New(outside),
 		kannel.New(outside),
+		metaads.New(outside),
 		linkedin.New(outside),
 		mastodon.New(outside),
 		slack.New(outside),

@@ -56,6 +56,13 @@ func TestProviders(t *testing.T) {
 			"developerToken", "customerId", "loginCustomerId?", "clientId", "clientSecret", "refreshToken", "accessToken?",
 			"finalUrl", "dailyBudget", "euPoliticalAdvertising",
 		},
+		"ppc Meta Ads": {
+			"adAccountId", "pageId", "accessToken", "finalUrl", "dailyBudget", "countries", "specialAdCategories", "advertiser?",
+		},
+		"social LinkedIn": {"author", "accessToken?", "version?", "clientId?", "clientSecret?", "refreshToken?"},
+		"social X":        {"clientId", "clientSecret", "refreshToken", "accessToken?"},
+		"social Mastodon": {"server", "accessToken"},
+		"social Bluesky":  {"service?", "identifier", "appPassword"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -205,6 +205,9 @@ func (a API) refused(call Call, response *http.Response, body []byte) *fanfare.S
 	if a.Judge != nil {
 		fate = cmp.Or(a.Judge(code, body), fate)
 	}
+	if fate == fanfare.FateUnknown && !call.Commits {
+		fate = fanfare.FateHalted // no message was at stake
+	}
 	return &fanfare.SendError{
 		Fate: fate, Reason: a.Clean.Clean(reason), RetryAfter: a.retryAfter(response.Header),
 		Cause: &StatusError{call.Method + " " + call.Path, code, body},

@@ -246,3 +246,30 @@ func TestPreview(t *testing.T) {
 		t.Errorf("%v\n%s", err, diff)
 	}
 }
+
+// Where no message is at stake nothing about one can be unknown, whatever a
+// provider says.
+func TestOnlyWhatCommitsIsUnknown(t *testing.T) {
+	api := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	api.Judge = func(int, []byte) fanfare.Fate { return fanfare.FateUnknown }
+	for commits, want := range map[bool]fanfare.Fate{false: fanfare.FateHalted, true: fanfare.FateUnknown} {
+		if e := sendError(t, api.Do(t.Context(), Call{Method: http.MethodPost, Commits: commits})); e.Fate != want {
+			t.Errorf("commits %v: %v", commits, e)
+		}
+	}
+}
+
+// Some answer in a header: it is read of a success alone.
+func TestHeader(t *testing.T) {
+	for status, want := range map[int]string{201: "7", 400: ""} {
+		api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Id", "7")
+			w.WriteHeader(status)
+		})
+		var id string
+		_ = api.Do(t.Context(), Call{Method: http.MethodPost, Heard: func(h http.Header) { id = h.Get("X-Id") }})
+		if id != want {
+			t.Errorf("%d: %q", status, id)
+		}
+	}
+}
