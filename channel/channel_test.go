@@ -59,10 +59,6 @@ func TestProviders(t *testing.T) {
 		"ppc Meta Ads": {
 			"adAccountId", "pageId", "accessToken", "finalUrl", "dailyBudget", "countries", "specialAdCategories", "advertiser?",
 		},
-		"social LinkedIn": {"author", "accessToken?", "version?", "clientId?", "clientSecret?", "refreshToken?"},
-		"social X":        {"clientId", "clientSecret", "refreshToken", "accessToken?"},
-		"social Mastodon": {"server", "accessToken"},
-		"social Bluesky":  {"service?", "identifier", "appPassword"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

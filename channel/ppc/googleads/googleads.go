@@ -16,6 +16,13 @@
 // may cost a day in the account's currency. The integration says both, and whether
 // the ads are political, which Google wants declared. Nothing is spent before a
 // person has chosen keywords and enabled the campaign.
+//
+// # Credentials
+//
+// The developer token is in the API Center of a manager account. An OAuth client is
+// made in the Google Cloud console; its consent for the scope
+// https://www.googleapis.com/auth/adwords gives the refresh token. The customer ID has
+// ten digits; loginCustomerId is the manager account's, if the account has one.
 package googleads
 
 import (

@@ -15,6 +15,12 @@
 // and which special categories they are of, which Meta wants declared. The
 // integration says these. Nothing is spent before a person has looked at the ads
 // and turned them on.
+//
+// # Credentials
+//
+// An app is made at https://developers.facebook.com/apps with the permission
+// ads_management. The access token is that of a system user of the business, who may
+// use the ad account and the page: such a token does not expire.
 package metaads
 
 import (

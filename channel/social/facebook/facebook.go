@@ -5,6 +5,13 @@
 // Facebook takes no key of ours. What became of a post is asked by reading what
 // the page has published since; what is found was taken, and an outcome that
 // can't be found is unknown.
+//
+// # Credentials
+//
+// An app is made at https://developers.facebook.com/apps with the permissions
+// pages_manage_posts and pages_read_engagement. Somebody who manages the page lets it
+// in; /me/accounts then lists the page's id and its own access token, which does not
+// expire where it was made of a long-lived one.
 package facebook
 
 import (

@@ -10,6 +10,13 @@
 // r_member_social: what is found was taken, and an outcome that can't be found or
 // read is unknown. Access tokens are good for 60 days; refresh tokens are for
 // LinkedIn's partners, so one can do without.
+//
+// # Credentials
+//
+// An app is made at https://www.linkedin.com/developers/apps, gets the product
+// Community Management API (or Share on LinkedIn, for a member), and a token of its
+// OAuth tools. The author is urn:li:organization:… or urn:li:person:…. With client ID,
+// client secret and a refresh token, the access token is renewed by itself.
 package linkedin
 
 import (

@@ -10,6 +10,13 @@
 // found is unknown: X refuses the same text a second time, but does not say for
 // how long. An access token is good for two hours, and a refresh token for one
 // use.
+//
+// # Credentials
+//
+// An app is made at https://developer.x.com with OAuth 2.0 and the scopes tweet.read,
+// tweet.write, users.read and offline.access; it shows its client ID and secret. The
+// account then lets the app in once, which gives a refresh token. Renewing uses it up:
+// keep no copy of it anywhere else.
 package x
 
 import (
