@@ -45,6 +45,9 @@ type devState struct {
 // with the API's address once it answers. It returns when ctx is done, when
 // ready has returned false, or when a part has failed.
 func (d Dev) Run(ctx context.Context, ready func(ctx context.Context, d *Dev, state *devState) (serve bool, err error)) (err error) {
+	if d.Config.Env == config.Production {
+		return errors.New("dev and demo are for trying things out, and may answer by a stand-in for a model: unset APP_ENV")
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stopMetrics, err := d.measure(ctx, "dev")
@@ -94,34 +97,24 @@ func (d Dev) Run(ctx context.Context, ready func(ctx context.Context, d *Dev, st
 	return g.Wait()
 }
 
-// startServices starts PostgreSQL and Redis, each unless the settings name one.
+// startServices starts a PostgreSQL and a Redis of its own, whatever servers the
+// settings name: the jobs of those are not to be run by a stand-in for a model.
 func (d *Dev) startServices(ctx context.Context) (*devservices.Services, error) {
-	return devservices.Start(ctx, devservices.Options{
-		Dir: d.Dir, Durable: true,
-		Postgres: d.Config.DatabaseURL == "",
-		Redis:    d.Config.RedisURL == "",
-	})
+	return devservices.Start(ctx, devservices.Options{Dir: d.Dir, Durable: true, Postgres: true, Redis: true})
 }
 
 // configure fills in the settings that nobody made. Without an API key the
 // stand-in for a model is started and named as such.
 func (d *Dev) configure(ctx context.Context, state *devState, services *devservices.Services) (stop func(), err error) {
 	c := &d.Config
-	if services.Postgres != nil {
-		c.DatabaseURL = services.DatabaseURL()
-	}
-	if services.Redis != nil {
-		c.RedisURL = services.RedisURL()
-	}
+	c.DatabaseURL, c.RedisURL = services.DatabaseURL(), services.RedisURL()
 	if c.AuthSecret == "" {
 		c.AuthSecret = state.AuthSecret
 	}
 	if c.EncryptionKey == "" {
 		c.EncryptionKey = state.EncryptionKey
 	}
-	if c.Env != config.Production {
-		c.AllowPrivateHosts = true // the mailbox is at one
-	}
+	c.AllowPrivateHosts = true // the mailbox is at one
 	if c.AI.APIKey != "" {
 		return func() {}, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"fanfare/config"
-	"fanfare/internal/devservices"
 )
 
 func TestMailboxStaysWhereItWas(t *testing.T) {
@@ -48,15 +47,10 @@ func TestMailboxStaysWhereItWas(t *testing.T) {
 	}
 }
 
-func TestDevMayReachTheMailbox(t *testing.T) {
-	for env, want := range map[config.Env]bool{config.Development: true, config.Test: true, config.Production: false} {
-		d := &Dev{Process: Process{Config: config.Config{Env: env, AI: config.AI{APIKey: "key"}}}}
-		if _, err := d.configure(t.Context(), &devState{}, &devservices.Services{}); err != nil {
-			t.Fatal(err)
-		}
-		if got := d.Config.AllowPrivateHosts; got != want {
-			t.Errorf("%s: private hosts are allowed: %t, want %t", env, got, want)
-		}
+func TestDevIsNotForProduction(t *testing.T) {
+	d := Dev{Process: Process{Config: config.Config{Env: config.Production}}, Dir: t.TempDir(), Out: io.Discard}
+	if err := d.Run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "APP_ENV") {
+		t.Errorf("dev in production: %v", err)
 	}
 }
 
