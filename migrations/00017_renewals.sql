@@ -4,7 +4,7 @@
 -- provider for another, and nobody else does.
 ALTER TABLE integrations
     ADD COLUMN renew_at       timestamptz,
-    ADD COLUMN renewing_until timestamptz NOT NULL DEFAULT '-infinity';
+    ADD COLUMN renewing_until timestamptz;
 
 -- +goose Down
 ALTER TABLE integrations DROP COLUMN renew_at, DROP COLUMN renewing_until;

@@ -14,7 +14,7 @@ import (
 func (s *Store) BeginRenewal(ctx context.Context, id string, old fanfare.Sealed, within time.Duration) (bool, error) {
 	return s.renew(ctx, "beginning to renew an access token", `UPDATE integrations
 		SET renewing_until = clock_timestamp() + make_interval(secs => $4)
-		WHERE id = $1 AND key_id = $2 AND credentials = $3 AND renewing_until <= clock_timestamp()`,
+		WHERE id = $1 AND key_id = $2 AND credentials = $3 AND coalesce(renewing_until <= clock_timestamp(), true)`,
 		id, old.KeyID, old.Box, within.Seconds())
 }
 
@@ -23,7 +23,7 @@ func (s *Store) BeginRenewal(ctx context.Context, id string, old fanfare.Sealed,
 // renewed, and reports whether it did. What was in error has to be tested anew.
 func (s *Store) KeepRenewal(ctx context.Context, id string, old, renewed fanfare.Sealed, after time.Duration) (bool, error) {
 	return s.renew(ctx, "keeping a renewed access token", `UPDATE integrations
-		SET key_id = $4, credentials = $5, renew_at = clock_timestamp() + make_interval(secs => $6), renewing_until = '-infinity',
+		SET key_id = $4, credentials = $5, renew_at = clock_timestamp() + make_interval(secs => $6), renewing_until = NULL,
 			status = CASE status WHEN 'error' THEN 'disconnected' ELSE status END, updated_at = now()
 		WHERE id = $1 AND key_id = $2 AND credentials = $3`,
 		id, old.KeyID, old.Box, renewed.KeyID, renewed.Box, after.Seconds())
@@ -33,7 +33,7 @@ func (s *Store) KeepRenewal(ctx context.Context, id string, old, renewed fanfare
 // on, until it is connected anew.
 func (s *Store) FailRenewal(ctx context.Context, id string, old fanfare.Sealed, final bool) (bool, error) {
 	return s.renew(ctx, "giving up renewing an access token", `UPDATE integrations
-		SET renewing_until = '-infinity', status = CASE WHEN $4 THEN 'error' ELSE status END,
+		SET renewing_until = NULL, status = CASE WHEN $4 THEN 'error' ELSE status END,
 			last_sync = CASE WHEN $4 THEN now() ELSE last_sync END, updated_at = now()
 		WHERE id = $1 AND key_id = $2 AND credentials = $3`,
 		id, old.KeyID, old.Box, final)
