@@ -16,11 +16,11 @@ package facebook
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"fanfare"
 	"fanfare/channel/connector"
@@ -123,31 +123,24 @@ func (c *connection) post(content fanfare.Content) (rest.Call, error) {
 // Ask looks for the text among what the page has published since the delivery
 // was planned. A token that may not read makes it unknown.
 func (c *connection) Ask(ctx context.Context, m fanfare.Outgoing) (fanfare.Answer, error) {
-	unknown := fanfare.Answer{State: fanfare.AnswerUnknown}
-	text, err := social.Compose(m.Content)
-	if err != nil {
-		return unknown, nil
-	}
-	began, err := connector.Began(m.ID)
-	if err != nil {
-		return unknown, nil
-	}
+	return social.Search(ctx, m, c.find)
+}
+
+// find returns the id of the page's post of that text, "" if there is none since.
+func (c *connection) find(ctx context.Context, text string, since time.Time) (string, error) {
 	var posts struct {
 		Data []struct{ ID, Message string }
 	}
-	err = c.api.Do(ctx, rest.Call{
+	err := c.api.Do(ctx, rest.Call{
 		Method: http.MethodGet, Path: c.page + "/published_posts", Answer: &posts,
-		Query: url.Values{"fields": {"id,message"}, "since": {strconv.FormatInt(began.Unix(), 10)}, "limit": {newest}},
+		Query: url.Values{"fields": {"id,message"}, "since": {strconv.FormatInt(since.Unix(), 10)}, "limit": {newest}},
 	})
-	if e, ok := errors.AsType[*fanfare.SendError](err); ok && (e.Fate == fanfare.FateUnauthorized || e.Fate == fanfare.FateRefused) {
-		return unknown, nil
-	}
 	for _, p := range posts.Data {
 		if strings.TrimSpace(p.Message) == text {
-			return fanfare.Answer{State: fanfare.AnswerTaken, ProviderID: p.ID}, nil
+			return p.ID, nil
 		}
 	}
-	return unknown, err
+	return "", err
 }
 
 // Preview implements fanfare.Connection.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"fanfare"
-	"fanfare/channel/connector"
 	"fanfare/channel/rest"
 	"fanfare/channel/social"
 )
@@ -114,25 +113,19 @@ func (c *connection) posts(ctx context.Context, count int) ([]written, error) {
 // Ask looks for the text among what the author has posted since the delivery
 // was planned. A token that may not read makes it unknown.
 func (c *connection) Ask(ctx context.Context, m fanfare.Outgoing) (fanfare.Answer, error) {
-	unknown := fanfare.Answer{State: fanfare.AnswerUnknown}
-	text, err := social.Compose(m.Content)
-	if err != nil {
-		return unknown, nil
-	}
-	began, err := connector.Began(m.ID)
-	if err != nil {
-		return unknown, nil
-	}
+	return social.Search(ctx, m, c.find)
+}
+
+// find returns the id of the author's post of that text, "" if there is none
+// since.
+func (c *connection) find(ctx context.Context, text string, since time.Time) (string, error) {
 	posts, err := c.posts(ctx, newest)
-	if e, ok := errors.AsType[*fanfare.SendError](err); ok && (e.Fate == fanfare.FateUnauthorized || e.Fate == fanfare.FateRefused) {
-		return unknown, nil
-	}
 	for _, p := range posts {
-		if !time.UnixMilli(p.CreatedAt).Before(began) && read(p.Commentary) == text {
-			return fanfare.Answer{State: fanfare.AnswerTaken, ProviderID: p.ID}, nil
+		if !time.UnixMilli(p.CreatedAt).Before(since) && read(p.Commentary) == text {
+			return p.ID, nil
 		}
 	}
-	return unknown, err
+	return "", err
 }
 
 // Preview implements fanfare.Connection.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fanfare"
-	"fanfare/channel/connector"
 	"fanfare/channel/rest"
 	"fanfare/channel/social"
 )
@@ -86,23 +85,7 @@ func create(id, text string) rest.Call {
 // Ask looks for the text among what the account has posted since the delivery
 // was planned. A token that may not read makes it unknown.
 func (c *connection) Ask(ctx context.Context, m fanfare.Outgoing) (fanfare.Answer, error) {
-	answer := fanfare.Answer{State: fanfare.AnswerUnknown}
-	text, err := social.Compose(m.Content)
-	if err != nil {
-		return answer, nil
-	}
-	began, err := connector.Began(m.ID)
-	if err != nil {
-		return answer, nil
-	}
-	id, err := c.find(ctx, text, began)
-	if e, ok := errors.AsType[*fanfare.SendError](err); ok && (e.Fate == fanfare.FateUnauthorized || e.Fate == fanfare.FateRefused) {
-		return answer, nil
-	}
-	if id != "" {
-		answer = fanfare.Answer{State: fanfare.AnswerTaken, ProviderID: id}
-	}
-	return answer, err
+	return social.Search(ctx, m, c.find)
 }
 
 // find returns the id of the account's post of that text, "" if there is none

@@ -2,7 +2,6 @@ package x
 
 import (
 	"context"
-	"errors"
 	"html"
 	"net/http"
 	"net/url"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"fanfare"
-	"fanfare/channel/connector"
 	"fanfare/channel/rest"
 	"fanfare/channel/social"
 )
@@ -101,23 +99,7 @@ func (c *connection) Fits(_ context.Context, content fanfare.Content) error {
 // Ask looks for the text among what the account has posted since the delivery
 // was planned. A token that may not read makes it unknown.
 func (c *connection) Ask(ctx context.Context, m fanfare.Outgoing) (fanfare.Answer, error) {
-	answer := fanfare.Answer{State: fanfare.AnswerUnknown}
-	text, err := social.Compose(m.Content)
-	if err != nil {
-		return answer, nil
-	}
-	began, err := connector.Began(m.ID)
-	if err != nil {
-		return answer, nil
-	}
-	id, err := c.find(ctx, text, began)
-	if e, ok := errors.AsType[*fanfare.SendError](err); ok && (e.Fate == fanfare.FateUnauthorized || e.Fate == fanfare.FateRefused) {
-		return answer, nil
-	}
-	if id != "" {
-		answer = fanfare.Answer{State: fanfare.AnswerTaken, ProviderID: id}
-	}
-	return answer, err
+	return social.Search(ctx, m, c.find)
 }
 
 // find returns the id of the account's post of that text, "" if there is none
