@@ -70,6 +70,9 @@ func describe(job fanfare.Job, owner fanfare.User, records []fanfare.AuditEntry,
 	if job.Error != nil {
 		row("Error", "%s: %s", job.Error.Code, job.Error.Message)
 	}
+	for _, c := range launched(job) {
+		row("Channel", "%s", channelLine(c))
+	}
 	if job.Losses > 0 {
 		row("Losses", "%d workers lost in a row", job.Losses)
 	}
@@ -80,6 +83,25 @@ func describe(job fanfare.Job, owner fanfare.User, records []fanfare.AuditEntry,
 	_, _ = fmt.Fprintf(table, "\nWhat to do: %s\n", advice(job, now))
 	_ = table.Flush() // a buffer takes everything
 	return page.Bytes()
+}
+
+// launched are a launch's channels, which may all have failed though the job
+// has succeeded; none for other jobs.
+func launched(job fanfare.Job) []fanfare.ChannelResult {
+	if job.Kind != jobs.LaunchCampaign.Name || job.Result == nil {
+		return nil
+	}
+	var result jobs.LaunchCampaignResult
+	_ = json.Unmarshal(job.Result, &result) // written by us
+	return result.LaunchResults
+}
+
+func channelLine(c fanfare.ChannelResult) string {
+	line := fmt.Sprintf("%s: %s; %d sent, %d failed, %d unknown, %d skipped", c.Channel, c.Status, c.Sent, c.Failed, c.Unknown, c.Skipped)
+	if c.Error != nil {
+		line += ". " + *c.Error
+	}
+	return line
 }
 
 // when is a time and how far it is from now; "-" for none.

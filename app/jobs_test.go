@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,6 +16,7 @@ import (
 	"fanfare/internal/testdb"
 	"fanfare/internal/testqueue"
 	"fanfare/internal/teststore"
+	"fanfare/jobs"
 	"fanfare/store"
 )
 
@@ -191,5 +193,15 @@ func TestJobsWithoutRedis(t *testing.T) {
 	text, err := printed(t, func(ctx context.Context, out io.Writer) error { return o.RetryJob(ctx, old.ID, false, out) })
 	if err != nil || !strings.Contains(text, "scheduler carries") || len(o.db.Query(`SELECT 1 FROM jobs WHERE retry_of = $1`, old.ID)) != 1 {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A launch has succeeded though nothing went out: who looks must see it.
+func TestShowJobTellsOfChannels(t *testing.T) {
+	job := fanfare.Job{Kind: jobs.LaunchCampaign.Name, Status: fanfare.JobSucceeded, Result: json.RawMessage(
+		`{"launchResults": [{"channel": "email", "status": "failed", "failed": 3, "error": "The provider refuses the password."}]}`)}
+	page := string(describe(job, fanfare.User{}, nil, time.Now()))
+	if want := "email: failed; 0 sent, 3 failed, 0 unknown, 0 skipped. The provider refuses the password."; !strings.Contains(page, want) {
+		t.Errorf("the page lacks %q:\n%s", want, page)
 	}
 }
