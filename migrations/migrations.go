@@ -7,8 +7,10 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
+	"slices"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
 )
 
@@ -86,14 +88,21 @@ func Pending(ctx context.Context, db *sql.DB) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Every process asks this at its start: once, not once for each migration.
-	current, _, err := p.GetVersions(ctx)
+	if _, err := p.GetDBVersion(ctx); err != nil { // makes goose's table where there is none
+		return 0, fmt.Errorf("reading the migrations' version: %w", err)
+	}
+	// Every process asks this at its start: once, not once for each step as Status does.
+	table, err := database.NewStore(goose.DialectPostgres, goose.DefaultTablename)
 	if err != nil {
-		return 0, fmt.Errorf("reading the migrations' versions: %w", err)
+		return 0, fmt.Errorf("reading the migrations' table: %w", err)
+	}
+	applied, err := table.ListMigrations(ctx, db)
+	if err != nil {
+		return 0, fmt.Errorf("reading the migrations' table: %w", err)
 	}
 	pending := 0
 	for _, source := range p.ListSources() {
-		if source.Version > current { // they are applied in order only
+		if !slices.ContainsFunc(applied, func(m *database.ListMigrationsResult) bool { return m.Version == source.Version && m.IsApplied }) {
 			pending++
 		}
 	}
