@@ -153,7 +153,7 @@ func (c *cluster) script(t *testing.T, name string, args ...string) string {
 // database, which is empty but for the schema, is put aside.
 func (c *cluster) restoreElsewhere(t *testing.T, file string) *cluster {
 	t.Helper()
-	other := &cluster{t: t, services: testdb.OwnServers(t), model: c.model, key: c.key}
+	other := &cluster{t: t, program: c.program, client: c.client, services: testdb.OwnServers(t), model: c.model, key: c.key}
 	if output := other.script(t, "restore", "--force", file); !strings.Contains(output, "fanfare migrate up") {
 		t.Errorf("restore does not say what comes next: %s", output)
 	}

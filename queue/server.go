@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -40,6 +41,9 @@ type Server struct {
 	handler  Handler
 	slots    chan struct{} // as many as handlers may run
 	stopWake context.CancelFunc
+	// shutdown is done once: asynq's own returns at once the second time, while
+	// the first still needs the client.
+	shutdown func() error
 }
 
 // NewServer prepares a server with a Redis client of its own, made from
@@ -50,7 +54,7 @@ func NewServer(options *redis.Options, queue string, concurrency int, handler Ha
 	rdb := redis.NewClient(&own)
 	w := newWaker(queue)
 	rdb.AddHook(w)
-	return &Server{
+	s := &Server{
 		queue: queue, rdb: rdb, waker: w, handler: handler, slots: make(chan struct{}, concurrency),
 		server: asynq.NewServerFromRedisClient(rdb, asynq.Config{
 			Concurrency:              concurrency,
@@ -63,6 +67,8 @@ func NewServer(options *redis.Options, queue string, concurrency int, handler Ha
 			LogLevel:                 asynq.WarnLevel,
 		}),
 	}
+	s.shutdown = sync.OnceValue(s.end)
+	return s
 }
 
 // Start begins to take tasks. While Redis is away it waits for it.
@@ -83,11 +89,13 @@ func (s *Server) Stop() {
 	s.server.Stop()
 }
 
-// Shutdown ends the server after Stop, once its handlers have returned. asynq
-// asks Redis for many things on its way out, one after the other: where Redis
-// hangs, it is left behind, for the end of the process. (Without its client
-// under it, it would panic.)
-func (s *Server) Shutdown() error {
+// Shutdown ends the server after Stop, once its handlers have returned.
+func (s *Server) Shutdown() error { return s.shutdown() }
+
+// end lets asynq go, which asks Redis for many things on its way out, one after
+// the other: where Redis hangs, it is left behind, for the end of the process.
+// (Without its client under it, it would panic.)
+func (s *Server) end() error {
 	defer s.stopWake()
 	ended := make(chan struct{})
 	go func() {
