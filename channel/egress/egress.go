@@ -66,7 +66,9 @@ func refusePrivate(_ context.Context, _, address string, _ syscall.RawConn) erro
 
 // NewClient returns a client that dials with dial, without proxies, follows no
 // redirects (they would carry credentials elsewhere) and takes TLS 1.2 or later.
-// The roots are the system's if they are nil.
+// It speaks HTTP/1.1 alone: over HTTP/2, net/http sends a POST again by itself
+// where the server resets its stream with a protocol error, whatever the server
+// has done by then. The roots are the system's if they are nil.
 func NewClient(dial func(ctx context.Context, network, address string) (net.Conn, error), roots *x509.CertPool) *http.Client {
 	return &http.Client{
 		Timeout:       callTimeout,
@@ -79,7 +81,6 @@ func NewClient(dial func(ctx context.Context, network, address string) (net.Conn
 			MaxResponseHeaderBytes: maxHeaderSize,
 			MaxIdleConnsPerHost:    idlePerHost,
 			IdleConnTimeout:        time.Minute,
-			ForceAttemptHTTP2:      true,
 		},
 	}
 }

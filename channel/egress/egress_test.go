@@ -170,3 +170,21 @@ func TestOldTLSIsRefused(t *testing.T) {
 		t.Error("TLS 1.1 was taken")
 	}
 }
+
+// Over HTTP/2 the library would send a message twice that the server had taken.
+func TestHTTP2IsNotSpoken(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	response, err := NewClient(NewDialer(true, nil).DialContext, roots).Post(server.URL, "text/plain", strings.NewReader("message"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if spoken, err := io.ReadAll(response.Body); string(spoken) != "HTTP/1.1" || err != nil {
+		t.Errorf("%s, %v", spoken, err)
+	}
+}
