@@ -62,8 +62,9 @@ func explain(body []byte) string {
 	return strings.TrimSpace(cmp.Or(strings.TrimSpace(p.Error.Title+" "+p.Error.Text), p.Error.Message) + " (" + strconv.Itoa(p.Error.Code) + ")")
 }
 
-// judge goes by the code: Meta says 400 to most.
-func judge(_ int, body []byte) fanfare.Fate {
+// judge goes by the code: Meta says 400 to most. What it calls a failure of its
+// own, by a code that is none of these, may have been done.
+func judge(status int, body []byte) fanfare.Fate {
 	var p problem
 	if json.Unmarshal(body, &p) != nil {
 		return ""
@@ -75,7 +76,7 @@ func judge(_ int, body []byte) fanfare.Fate {
 		return fanfare.FateHalted
 	case code == 10, code == 102, code == 190, code >= 200 && code <= 299: // tokens and permissions
 		return fanfare.FateUnauthorized
-	case code != 0:
+	case code != 0 && status < http.StatusInternalServerError:
 		return fanfare.FateRefused
 	default:
 		return ""

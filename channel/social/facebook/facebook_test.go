@@ -172,6 +172,7 @@ func TestFate(t *testing.T) {
 		"invalid":       {says(400, 100, "Invalid parameter"), fanfare.FateRefused},
 		"unknown":       {says(400, 1, "An unknown error occurred"), fanfare.FateUnknown},
 		"unavailable":   {says(503, 2, "Service temporarily unavailable"), fanfare.FateUnknown},
+		"its own fault": {says(500, 960, "Request aborted"), fanfare.FateUnknown},
 		"nonsense":      {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, fanfare.FateUnknown},
 		"gateway":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, fanfare.FateUnknown},
 	} {
