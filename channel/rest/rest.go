@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,6 +58,9 @@ type Call struct {
 	// Heard gets the header of a success, where an answer is given by that. It
 	// may be nil.
 	Heard func(http.Header)
+	// Taken reports whether a success says that the message was taken, where that
+	// is told neither by Answer nor by the header. It may be nil.
+	Taken func(code int, body []byte) bool
 	// Commits says that the provider takes a message by this call, so if it
 	// breaks off nobody knows whether it did. What other calls left behind is
 	// found, or does not matter.
@@ -104,6 +108,9 @@ func (a API) Do(ctx context.Context, call Call) error {
 	}
 	if err != nil && call.Answer != nil {
 		return a.unanswered(call, true, fmt.Errorf("reading the answer: %w", err))
+	}
+	if call.Taken != nil && !call.Taken(response.StatusCode, body) {
+		return a.unanswered(call, true, errors.New("the answer does not say that it was taken"))
 	}
 	return nil
 }
@@ -192,6 +199,16 @@ func Unanswered(provider string, reached, commits bool, cause error) *fanfare.Se
 		e.Fate, e.Reason = fanfare.FateDeferred, provider+" did not answer in time, or not as expected."
 	}
 	return e
+}
+
+// Named returns the id by which a provider knows the message that it took. An
+// answer without one is no success, whatever its status: nobody knows what became
+// of the message.
+func Named(provider, id string) (string, error) {
+	if id == "" {
+		return "", Unanswered(provider, true, true, errors.New("the answer has no id"))
+	}
+	return id, nil
 }
 
 // refused is an answer that is not a success.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"fanfare"
 	"fanfare/channel/rest"
@@ -41,6 +42,9 @@ func (c *connection) Close() error { return nil }
 // is missing.
 func (c *connection) Test(ctx context.Context) error {
 	err := c.api.Do(ctx, rest.Call{Method: http.MethodGet, Query: url.Values{"from": {c.from}, "text": {"test"}}})
+	if err == nil {
+		return &fanfare.SendError{Fate: fanfare.FateUnauthorized, Reason: "The address takes a message to nobody: it is not that of sendsms."}
+	}
 	if answered, ok := errors.AsType[*rest.StatusError](err); ok && answered.Code == http.StatusBadRequest {
 		return nil
 	}
@@ -71,9 +75,16 @@ func (c *connection) call(m fanfare.Outgoing) (rest.Call, error) {
 	if err != nil {
 		return rest.Call{}, err
 	}
-	return rest.Call{Method: http.MethodGet, Commits: true, Query: url.Values{
+	return rest.Call{Method: http.MethodGet, Commits: true, Taken: taken, Query: url.Values{
 		"from": {c.from}, "to": {m.Recipient}, "text": {text}, "charset": {"UTF-8"}, "coding": {coding}, "account": {m.ID},
 	}}, nil
+}
+
+// taken knows what a gateway says of a message that it took: 202, or one of its
+// sentences. Any web server says 200 to anything.
+func taken(code int, body []byte) bool {
+	said := strings.TrimSpace(string(body))
+	return code == http.StatusAccepted || strings.HasPrefix(said, "0:") || strings.HasPrefix(said, "3:") || strings.HasPrefix(said, "Sent")
 }
 
 // coding is how the text goes over the air: 0 in the GSM alphabet, 2 in UCS-2. A

@@ -164,6 +164,8 @@ func TestFate(t *testing.T) {
 		want   fanfare.Fate
 	}{
 		{200, "Sent.", "sent"},
+		{200, "0: Accepted for delivery", "sent"},
+		{200, "<html>Welcome", fanfare.FateUnknown}, // any web server's word
 		{202, "3: Queued for later delivery", "sent"},
 		{400, "Sender missing and no global set, rejected", fanfare.FateRefused},
 		{403, "Authorization failed for sendsms", fanfare.FateUnauthorized},
@@ -194,6 +196,14 @@ func TestTestTellsWrongAddresses(t *testing.T) {
 		if err := g.open(t, change).Test(t.Context()); fateOf(err) != want {
 			t.Errorf("%s: %v, want %s", change, err, want)
 		}
+	}
+}
+
+func TestTestTellsWebServers(t *testing.T) {
+	g := newGateway(t)
+	g.Set(map[string]conformance.Act{"test": {Answer: says(http.StatusOK, "<html>Welcome")}})
+	if err := g.open(t).Test(t.Context()); fateOf(err) != fanfare.FateUnauthorized {
+		t.Error(err)
 	}
 }
 
