@@ -189,6 +189,23 @@ func (t *trial) judgeAfter(id string, err error) {
 	t.wantTaken(1)
 }
 
+// isToldNothing: a success that does not name the message is none. The connector
+// finds out what became of it, or does not know.
+func (t *trial) isToldNothing() {
+	outside := t.peer.Outside()
+	if outside.HTTP == nil {
+		return // it speaks something else
+	}
+	client := *outside.HTTP
+	client.Transport = silence{client.Transport, t.peer}
+	outside.HTTP = &client
+	id, err := t.connect(t.New(outside)).Send(t.Context(), t.Message)
+	if id == "" && err == nil {
+		t.Error("an answer that says nothing counts as sent")
+	}
+	t.judgeAfter(id, err)
+}
+
 func (t *trial) isCanceledBefore() {
 	_, err := t.sendUntilStalled(StallsBefore)
 	t.judgeBefore(t.failed(err))

@@ -92,6 +92,7 @@ func Run(t *testing.T, c Case) {
 		{"waits in vain after", (*trial).waitsInVainAfter},
 		{"is cut off before", (*trial).isCutOffBefore},
 		{"is cut off after", (*trial).isCutOffAfter},
+		{"is told nothing", (*trial).isToldNothing},
 		{"is canceled before", (*trial).isCanceledBefore},
 		{"is canceled after", (*trial).isCanceledAfter},
 		{"is not begun", (*trial).isNotBegun},
@@ -174,7 +175,12 @@ func (t *trial) connector(patience time.Duration) connector.Connector {
 // open connects with good credentials.
 func (t *trial) open(patience time.Duration) fanfare.Connection {
 	t.Helper()
-	connection, err := t.connector(patience).Open(t.peer.Credentials())
+	return t.connect(t.connector(patience))
+}
+
+func (t *trial) connect(c connector.Connector) fanfare.Connection {
+	t.Helper()
+	connection, err := c.Open(t.peer.Credentials())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,3 +105,23 @@ func (s *Standin) serve(w http.ResponseWriter, r *http.Request) {
 	case <-s.end:
 	}
 }
+
+// silence puts an empty object in place of the answer to the request by which the
+// peer takes a message.
+type silence struct {
+	http.RoundTripper
+	peer Peer
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	before := s.peer.Taken()
+	response, err := s.RoundTripper.RoundTrip(r)
+	if err != nil || s.peer.Taken() == before {
+		return response, err
+	}
+	response.Body.Close()
+	empty := httptest.NewRecorder()
+	_, _ = empty.WriteString("{}")
+	return empty.Result(), nil
+}

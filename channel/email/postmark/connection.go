@@ -118,10 +118,7 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 	if err := api.Do(ctx, call); err != nil {
 		return "", err
 	}
-	if taken.MessageID == "" {
-		return "", rest.Unanswered(name, true, true, errors.New("the answer has no MessageID"))
-	}
-	return taken.MessageID, nil
+	return rest.Named(name, taken.MessageID)
 }
 
 // Ask implements fanfare.Connection.

@@ -134,10 +134,7 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 		}
 		return "", err
 	}
-	if taken.ID == "" {
-		return "", rest.Unanswered(name, true, true, errors.New("the answer has no id"))
-	}
-	return taken.ID, nil
+	return rest.Named(name, taken.ID)
 }
 
 // remembered reports whether Resend knows the key still, if it was ever used: it

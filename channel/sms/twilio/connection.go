@@ -58,7 +58,7 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 	if err := api.Do(ctx, call); err != nil {
 		return "", err
 	}
-	return message.SID, nil
+	return rest.Named(name, message.SID)
 }
 
 func (c *connection) call(m fanfare.Outgoing) (rest.Call, error) {

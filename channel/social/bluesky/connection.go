@@ -104,10 +104,14 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 	var created struct{ URI string }
 	call := create(s.DID, key, text, time.Now())
 	call.Answer = &created
-	if err = c.as(s).Do(ctx, call); err != nil {
+	uri := ""
+	if err = c.as(s).Do(ctx, call); err == nil {
+		uri, err = rest.Named(name, created.URI)
+	}
+	if err != nil {
 		return c.look(ctx, s, key, err)
 	}
-	return created.URI, nil
+	return uri, nil
 }
 
 // look finds out whether a post that failed is there all the same: it was taken,

@@ -161,7 +161,7 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 	if err := c.api.Do(ctx, call); err != nil {
 		return "", err
 	}
-	return message.ID, nil
+	return rest.Named(name, message.ID)
 }
 
 // post waits until the message is kept, and lets it ping nobody, whatever it

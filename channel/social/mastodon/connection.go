@@ -72,7 +72,7 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 	if err := c.api.Do(ctx, call); err != nil {
 		return "", err
 	}
-	return created.ID, nil
+	return rest.Named(name, created.ID)
 }
 
 func create(id, text string) rest.Call {

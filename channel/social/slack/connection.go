@@ -78,7 +78,7 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return timestamp, nil
+	return rest.Named(name, timestamp)
 }
 
 // compose has the text shown as it is, without Slack's own markup.

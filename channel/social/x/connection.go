@@ -76,7 +76,7 @@ func (c *connection) Send(ctx context.Context, m fanfare.Outgoing) (string, erro
 	if err := c.api.Do(ctx, call); err != nil {
 		return "", err
 	}
-	return created.Data.ID, nil
+	return rest.Named(name, created.Data.ID)
 }
 
 func post(content fanfare.Content) (rest.Call, error) {
