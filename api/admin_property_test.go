@@ -56,7 +56,7 @@ func TestNoButtonLosesAJob(t *testing.T) {
 			await.True(t, "every job is over", func() bool {
 				d.Relay(t)
 				d.press(t, d.admin, "scheduled", "run", "all") // or they would wait for their time
-				return d.Count(t, `SELECT count(*) FROM jobs WHERE finished_at IS NULL`) == 0
+				return d.Count(t, `SELECT count(*) FROM jobs WHERE finished_at IS NULL`) == 0 && d.working.Load() == 0
 			})
 			// Nobody is canceled but by a button, and nothing is retried but by one.
 			for _, c := range []struct{ what, count string }{

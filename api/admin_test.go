@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,7 @@ type desk struct {
 	q          *testqueue.Queue
 	meter      *counts
 	admin, ada *apitest.Client
+	working    atomic.Int64 // handlers that have not returned
 }
 
 func newDesk(t *testing.T) *desk {
@@ -42,6 +44,8 @@ func newDesk(t *testing.T) *desk {
 // status, asked of leave.
 func (d *desk) work(t *testing.T, leave func() fanfare.JobStatus) func(ctx context.Context, kind, jobID string) (fanfare.JobStatus, error) {
 	return func(ctx context.Context, _, jobID string) (fanfare.JobStatus, error) {
+		d.working.Add(1)
+		defer d.working.Add(-1)
 		lease := fanfare.Lease{JobID: jobID, Token: leaseToken()}
 		claimed, err := d.Store.Claim(ctx, "test", []fanfare.Lease{lease}, leaseTime)
 		if err != nil || len(claimed) == 0 {
