@@ -116,9 +116,11 @@ func (e *endless) Read(p []byte) (int, error) {
 	if e.left <= 0 {
 		return 0, errors.New("asked for more than anybody should read")
 	}
-	n := copy(p, strings.Repeat(" ", min(len(p), 32<<10)))
-	e.left -= n
-	return n, nil
+	for i := range p {
+		p[i] = ' '
+	}
+	e.left -= len(p)
+	return len(p), nil
 }
 
 // A body of a mebibyte full of mistakes gets a short answer.
@@ -155,9 +157,43 @@ func TestLargeBodiesAreNotWaitedFor(t *testing.T) {
 	}
 }
 
+// Clients that read nothing before all is written see the refusal too: nobody
+// closes the connection on them.
+func TestRefusalsWaitForTheirBody(t *testing.T) {
+	a := apitest.New(t)
+	ada := a.User(t, "ada@example.com")
+	for name, length := range map[string]string{"announced": fmt.Sprintf("Content-Length: %d", 8<<20), "chunked": "Transfer-Encoding: chunked"} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", a.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			body := strings.Repeat(" ", 8<<20)
+			if name == "chunked" {
+				body = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+			}
+			_, err = fmt.Fprintf(conn, "POST /api/campaign HTTP/1.1\r\nHost: fanfare\r\nAuthorization: %s\r\n%s\r\n\r\n%s",
+				ada.Header["Authorization"], length, body)
+			if err != nil {
+				t.Fatalf("writing a body that is refused: %v", err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = response.Body.Close() }()
+			if response.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("%s, want 413", response.Status)
+			}
+		})
+	}
+}
+
 func TestLargeBodiesTakeLittleMemory(t *testing.T) {
 	a := apitest.New(t)
 	ada := a.User(t, "ada@example.com")
+	ada.Do(t, "GET /api/jobs", nil) // after which all is there that is made once
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	ada.Do(t, "POST /api/campaign", &endless{left: 64 << 20}).WantError(t, http.StatusRequestEntityTooLarge, "too_large")

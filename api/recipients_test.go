@@ -139,7 +139,7 @@ func TestRecipientsAreKeptFromBadFiles(t *testing.T) {
 	a := apitest.New(t)
 	ada := a.User(t, "ada@example.com")
 	id, line := addressed(t, a, ada)
-	large := func() io.Reader { return &endless{left: 100 << 20} }
+	large := func() io.Reader { return &endless{left: 128 << 20} }
 	run(t, ada.With(asCSV), []scenario{
 		{name: "empty", line: line, body: "", status: 400, code: "invalid_request", want: "to remove all recipients, PATCH"},
 		{name: "a header only", line: line, body: "channel,address\n", status: 400, code: "invalid_request", want: `"field":"body"`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -72,6 +73,7 @@ func (s *Server) begin(c *gin.Context) {
 		// one sets a time of its own.
 		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(bodyTimeout))
 	}
+	body := c.Request.Body
 	id := c.GetHeader("X-Request-Id")
 	if !saneRequestID.MatchString(id) {
 		id = uuid.Must(uuid.NewV7()).String()
@@ -96,6 +98,21 @@ func (s *Server) begin(c *gin.Context) {
 	took := time.Since(started)
 	s.Meter.Request(r.route, r.method, c.Writer.Status(), took-r.waited)
 	s.logRequest(c, r, took)
+	linger(c.Request, body)
+}
+
+// lingerMax bounds what is still read of a body that was refused.
+const lingerMax = uploadMax
+
+// linger reads the rest of a body before its answer goes out. A connection that
+// is closed on unread data is reset, and a client that is still writing then
+// never sees the refusal (RFC 9112, section 9.6). The body's deadline holds. Who
+// announces more than can be lingered for, or asks first, is answered at once.
+func linger(r *http.Request, body io.Reader) {
+	if body == nil || r.ContentLength > lingerMax || r.Header.Get("Expect") != "" {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, body, lingerMax)
 }
 
 // secure sets what every answer needs: what it holds is somebody's, is what it
