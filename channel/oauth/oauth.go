@@ -97,25 +97,34 @@ func (e Endpoint) advise(err error) error {
 	return refusal
 }
 
-// judge: whatever is wrong with a request that never changes stays wrong. Some
-// providers say 400 for a token that has ended, some 401.
-func judge(code int, _ []byte) fanfare.Fate {
-	if code/100 == 4 && code != http.StatusRequestTimeout && code != http.StatusTooManyRequests {
+// judge believes a refusal only where the provider itself says which: with 400,
+// or 401 for a client that it does not know, and an error's name (RFC 6749, 5.2).
+// A firewall in between or an address that has moved says nothing of the token.
+func judge(code int, body []byte) fanfare.Fate {
+	named := problemOf(body).Error
+	if (code == http.StatusBadRequest || code == http.StatusUnauthorized) && named != "" && named != "temporarily_unavailable" {
 		return fanfare.FateUnauthorized
 	}
-	return ""
+	return fanfare.FateHalted
 }
 
-// explain reads an error (RFC 6749, 5.2).
 func explain(body []byte) string {
-	var problem struct {
-		Error       string
-		Description string `json:"error_description"`
+	p := problemOf(body)
+	return strings.TrimSpace(p.Error + " " + p.Description)
+}
+
+// problem is an error as RFC 6749, 5.2 writes it.
+type problem struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func problemOf(body []byte) problem {
+	var p problem
+	if json.Unmarshal(body, &p) != nil {
+		return problem{} // what was read of it before the mistake, too
 	}
-	if json.Unmarshal(body, &problem) != nil {
-		return ""
-	}
-	return strings.TrimSpace(problem.Error + " " + problem.Description)
+	return p
 }
 
 // Fields are those that a provider needs to have its access renewed.

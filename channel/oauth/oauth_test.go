@@ -89,7 +89,11 @@ func TestRenewFails(t *testing.T) {
 	}{
 		"revoked":       {400, `{"error":"invalid_grant","error_description":"revoked canary-refresh"}`, fanfare.FateUnauthorized, "invalid_grant revoked [removed]"},
 		"wrong client":  {401, `{"error":"invalid_client"}`, fanfare.FateUnauthorized, "connect Post again"},
-		"forbidden":     {403, `canary-secret%2B`, fanfare.FateUnauthorized, "Delete this integration"},
+		"a firewall's":  {403, `canary-secret%2B`, fanfare.FateHalted, "answered 403"},
+		"not there":     {404, `{"error":"not_found"}`, fanfare.FateHalted, "answered 404"},
+		"a page":        {400, `<html>canary-refresh`, fanfare.FateHalted, "answered 400"},
+		"unnamed":       {401, `{"message":"canary-refresh"}`, fanfare.FateHalted, "answered 401"},
+		"busy":          {400, `{"error":"temporarily_unavailable"}`, fanfare.FateHalted, "temporarily_unavailable"},
 		"too often":     {429, `{"error":"slow_down"}`, fanfare.FateHalted, "slow_down"},
 		"broken":        {500, `canary-secret+`, fanfare.FateHalted, "answered 500"},
 		"moved":         {302, ``, fanfare.FateHalted, "answered 302"},

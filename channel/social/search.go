@@ -12,7 +12,8 @@ import (
 // Search asks a network that takes no key of ours what became of a message: find
 // returns the id of the account's own post of that text since a time, "" where it
 // sees none. What is found was taken. What is not, or what the credentials may
-// not read, is unknown: the network may still show it.
+// not read, is unknown: the network may still show it. Whoever has posted the same
+// text by hand meanwhile has done what the message was for, so that is taken too.
 func Search(ctx context.Context, m fanfare.Outgoing, find func(ctx context.Context, text string, since time.Time) (id string, err error)) (fanfare.Answer, error) {
 	unknown := fanfare.Answer{State: fanfare.AnswerUnknown}
 	text, err := Compose(m.Content)

@@ -26,6 +26,9 @@ const (
 // judge says what an error of the client means for a message. What SES itself
 // says goes into the reason only; the cause is for the log.
 func (c *connection) judge(err error, reached, commits bool) *fanfare.SendError {
+	if _, ok := errors.AsType[smithy.InvalidParamsError](err); ok {
+		return &fanfare.SendError{Fate: fanfare.FateRefused, Reason: "Amazon SES takes no such message.", Cause: errors.New(c.clean.Clean(err.Error()))}
+	}
 	status := 0
 	if answered, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		status = answered.HTTPStatusCode()

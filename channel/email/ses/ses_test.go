@@ -17,6 +17,7 @@ import (
 	"fanfare"
 	"fanfare/channel/conformance"
 	"fanfare/channel/connector"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 )
 
 const (
@@ -255,6 +256,15 @@ func TestFate(t *testing.T) {
 }
 
 // What was taken without an id to show for it may not be sent again.
+// What the client refuses was never sent, and the next message may be good.
+func TestMessageThatTheClientRefuses(t *testing.T) {
+	c := &connection{}
+	_, err := sesv2.New(sesv2.Options{Region: "eu-west-1"}).SendEmail(t.Context(), &sesv2.SendEmailInput{})
+	if e := c.judge(err, false, true); e.Fate != fanfare.FateRefused {
+		t.Errorf("%v, want it refused", e)
+	}
+}
+
 func TestAnswerThatCanNotBeRead(t *testing.T) {
 	for _, answer := range []string{``, `{}`, `<html>`, `{"MessageId":7}`} {
 		s := newServer(t)

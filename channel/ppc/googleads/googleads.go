@@ -9,7 +9,7 @@
 //
 // Budget, campaign, ad group and ad are one request, carried out whole or not at
 // all. The campaign's name has the delivery's id, and an account has no two
-// campaigns of a name. So what became of a campaign can be asked, and one that is
+// campaigns of a name but removed ones. So what became of a campaign can be asked, and one that is
 // not there can be sent again: Google refuses the second, whoever comes last.
 //
 // What an ad needs beside its texts no message has: where it leads, and what it

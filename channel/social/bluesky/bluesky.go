@@ -5,8 +5,10 @@
 // https://docs.bsky.app/docs/advanced-guides/rate-limits.
 //
 // A post's record key is made of the delivery's id, and a repository holds one
-// record of a key. So what became of a post can be asked, and one that is not
-// there can be sent again: the server refuses the second, whoever comes last.
+// record of a key (https://atproto.com/specs/repository). So what became of a post
+// can be asked, and one that is not there can be sent again: whether a server
+// refuses the second, as Bluesky's own does, or puts it in the first's place,
+// there is one post.
 //
 // # Credentials
 //

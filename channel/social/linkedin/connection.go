@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"fanfare"
@@ -26,6 +28,9 @@ type connection struct {
 	header   map[string]string
 	author   string
 	rate     float64
+
+	tokens rest.API
+	token  url.Values // with the client that may ask about it; nil for none
 }
 
 // Provider implements fanfare.Connection.
@@ -40,16 +45,40 @@ func (c *connection) Rate() float64 { return c.rate }
 // Close implements fanfare.Connection.
 func (c *connection) Close() error { return nil }
 
-// Test reads the author's posts. Where the token may write and not read,
-// LinkedIn has no call that shows it is good but one that posts; its 403 says
-// at least whose it is.
+// Test reads the author's posts. Where the token may not read, its 403 says at
+// least whose it is, and LinkedIn is asked whether it may write.
 func (c *connection) Test(ctx context.Context) error {
 	_, err := c.posts(ctx, 1)
 	if answered, ok := errors.AsType[*rest.StatusError](err); ok && answered.Code == http.StatusForbidden {
-		return nil
+		return c.inspect(ctx)
 	}
 	return err
 }
+
+// inspect asks for the token's scopes. That takes a client: without one no call
+// shows whether a token may post but one that posts.
+func (c *connection) inspect(ctx context.Context) error {
+	if c.token == nil {
+		return nil
+	}
+	var token struct {
+		Active bool
+		Scope  string
+	}
+	if err := c.tokens.Do(ctx, rest.Call{Method: http.MethodPost, Path: "/oauth/v2/introspectToken", Form: c.token, Answer: &token}); err != nil {
+		return err
+	}
+	scope := "w_member_social"
+	if strings.HasPrefix(c.author, organization) {
+		scope = "w_organization_social"
+	}
+	if !token.Active || !slices.Contains(strings.FieldsFunc(token.Scope, isBetween), scope) {
+		return &fanfare.SendError{Fate: fanfare.FateUnauthorized, Reason: "The access token may not post: it has ended, or was made without the scope " + scope + "."}
+	}
+	return nil
+}
+
+func isBetween(r rune) bool { return r == ',' || r == ' ' }
 
 // Send implements fanfare.Connection. LinkedIn gives the post's id in a header
 // alone.

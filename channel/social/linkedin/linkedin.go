@@ -2,7 +2,8 @@
 // written from
 // https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/posts-api,
 // https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/little-text-format,
-// https://learn.microsoft.com/en-us/linkedin/marketing/versioning and
+// https://learn.microsoft.com/en-us/linkedin/marketing/versioning,
+// https://learn.microsoft.com/en-us/linkedin/shared/authentication/token-introspection and
 // https://learn.microsoft.com/en-us/linkedin/shared/authentication/programmatic-refresh-tokens.
 //
 // LinkedIn takes no key of ours. What became of a post is asked by reading what
@@ -23,6 +24,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,6 +42,7 @@ const (
 	versionField = "version"
 	apiURL       = "https://api.linkedin.com"
 	tokenURL     = "https://www.linkedin.com"
+	organization = "urn:li:organization:"
 	// version is the API's, by month. LinkedIn keeps each for a year, so a user
 	// may name a later one.
 	version = "202610"
@@ -54,9 +57,11 @@ type Connector struct {
 // New returns a connector that reaches LinkedIn by way of outside.
 func New(outside connector.Outside) *Connector {
 	return &Connector{outside: outside, Endpoint: oauth.Endpoint{
-		Name: name, URL: cmp.Or(outside.BaseURLs[name], tokenURL) + "/oauth/v2/accessToken", Client: outside.HTTP, Patience: outside.Patience,
+		Name: name, URL: tokens(outside) + "/oauth/v2/accessToken", Client: outside.HTTP, Patience: outside.Patience,
 	}}
 }
+
+func tokens(outside connector.Outside) string { return cmp.Or(outside.BaseURLs[name], tokenURL) }
 
 // Provider implements connector.Connector.
 func (*Connector) Provider() fanfare.Provider {
@@ -105,7 +110,7 @@ func wrongVersion(version string) string {
 
 // Open implements connector.Connector.
 func (c *Connector) Open(credentials fanfare.Credentials) (fanfare.Connection, error) {
-	return &connection{
+	opened := &connection{
 		provider: c.Provider(), rate: connector.Rate(credentials), author: credentials[authorField],
 		header: map[string]string{
 			"LinkedIn-Version":          cmp.Or(credentials[versionField], version),
@@ -115,7 +120,18 @@ func (c *Connector) Open(credentials fanfare.Credentials) (fanfare.Connection, e
 			Name: name, BaseURL: cmp.Or(c.outside.BaseURLs[name], apiURL), Client: c.outside.HTTP, Patience: c.outside.Patience,
 			Clean: oauth.Redactor(credentials), Authorize: oauth.Bearer(credentials), Explain: explain, Judge: judge,
 		},
-	}, nil
+		tokens: rest.API{
+			Name: name, BaseURL: tokens(c.outside), Client: c.outside.HTTP, Patience: c.outside.Patience,
+			Clean: oauth.Redactor(credentials), Authorize: func(*http.Request) {}, Explain: explain,
+		},
+	}
+	if credentials[oauth.ClientIDField] != "" {
+		opened.token = url.Values{
+			"client_id": {credentials[oauth.ClientIDField]}, "client_secret": {credentials[oauth.ClientSecretField]},
+			"token": {credentials[oauth.AccessTokenField]},
+		}
+	}
+	return opened, nil
 }
 
 // explain reads an error

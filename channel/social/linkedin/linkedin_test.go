@@ -36,6 +36,7 @@ type server struct {
 	*conformance.Standin
 	mu    sync.Mutex
 	posts []posted // the newest first
+	scope string   // of the token
 }
 
 func newServer(t *testing.T) *server {
@@ -86,6 +87,8 @@ func (s *server) obey(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch route := r.Method + " " + r.URL.Path; {
+	case route == "POST /oauth/v2/introspectToken":
+		s.inspect(w, r)
 	case r.Header.Get("Authorization") != "Bearer "+token:
 		says(http.StatusUnauthorized, "INVALID_ACCESS_TOKEN")(w, r)
 	case r.Header.Get("LinkedIn-Version") != version || r.Header.Get("X-Restli-Protocol-Version") != "2.0.0":
@@ -97,6 +100,14 @@ func (s *server) obey(w http.ResponseWriter, r *http.Request) {
 	default:
 		says(http.StatusNotFound, "RESOURCE_NOT_FOUND")(w, r)
 	}
+}
+
+func (s *server) inspect(w http.ResponseWriter, r *http.Request) {
+	if r.PostFormValue("client_id") != "app" || r.PostFormValue("client_secret") != "canary-secret" || r.Header.Get("Authorization") != "" {
+		says(http.StatusUnauthorized, "invalid_client")(w, r)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"active": r.PostFormValue("token") == token, "scope": s.scope})
 }
 
 var unescaped = regexp.MustCompile(`(^|[^\\])[|{}@\[\]()<>*_~]`)
@@ -200,10 +211,22 @@ func TestFate(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}
-	s := newServer(t) // a token that may write and not read
-	s.Set(map[string]conformance.Act{"GET": {Answer: says(403, "ACCESS_DENIED")}})
-	if err := s.open(t).Test(t.Context()); err != nil {
-		t.Error(err)
+}
+
+// A token that may not read is good if it may write.
+func TestOfTheScope(t *testing.T) {
+	for scope, want := range map[string]fanfare.Fate{
+		"r_basicprofile,w_organization_social": "sent",
+		"w_organization_social r_basicprofile": "sent",
+		"r_basicprofile,w_member_social":       fanfare.FateUnauthorized,
+		"":                                     fanfare.FateUnauthorized,
+	} {
+		s := newServer(t)
+		s.scope = scope
+		s.Set(map[string]conformance.Act{"GET": {Answer: says(403, "ACCESS_DENIED")}})
+		if err := s.open(t).Test(t.Context()); fateOf(err) != want {
+			t.Errorf("%s: %v, want %s", scope, err, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -54,10 +55,21 @@ func (c *connection) do(ctx context.Context, commits bool, call func(context.Con
 	return nil
 }
 
-// Test asks whose token it is.
+// Test asks whose token it is, and reads the channel, which only its members may.
+// Without the scope to read it, a token may write all the same.
 func (c *connection) Test(ctx context.Context) error {
-	return c.do(ctx, false, func(ctx context.Context) error {
+	err := c.do(ctx, false, func(ctx context.Context) error {
 		_, err := c.client.AuthTestContext(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, false, func(ctx context.Context) error {
+		_, err := c.client.GetConversationHistoryContext(ctx, &client.GetConversationHistoryParameters{ChannelID: c.channel, Limit: 1})
+		if said, ok := errors.AsType[client.SlackErrorResponse](err); ok && said.Err == "missing_scope" {
+			return nil
+		}
 		return err
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	client "github.com/slack-go/slack"
 
@@ -45,21 +46,23 @@ func (c *connection) judge(err error, reached, commits bool) *fanfare.SendError 
 
 // fateOfCode sorts Slack's errors
 // (https://docs.slack.dev/reference/methods/chat.postMessage#errors): those of
-// the token or the channel, which every message would meet; those of Slack
-// itself, after which part of a call may have been done; those of the message.
+// the token or the channel, which every message would meet; those of the message;
+// and those of Slack itself, with all that are not listed, after which part of a
+// call may have been done.
 func fateOfCode(code string, commits bool) fanfare.Fate {
 	switch {
 	case slices.Contains([]string{
 		"access_denied", "account_inactive", "channel_not_found", "ekm_access_denied", "enterprise_is_restricted", "invalid_auth",
 		"is_archived", "missing_scope", "no_permission", "not_allowed_token_type", "not_authed", "not_in_channel", "org_login_required",
-		"restricted_action", "team_access_not_granted", "team_not_found", "token_expired", "token_revoked",
-	}, code):
+		"team_access_not_granted", "team_not_found", "token_expired", "token_revoked", "two_factor_setup_required",
+	}, code), strings.HasPrefix(code, "restricted_action"), strings.HasPrefix(code, "slack_connect_"):
 		return fanfare.FateUnauthorized
 	case code == "ratelimited", code == "rate_limited", code == "message_limit_exceeded":
 		return fanfare.FateHalted
-	case slices.Contains([]string{"fatal_error", "internal_error", "request_timeout", "service_unavailable"}, code):
-		return rest.FateOf(http.StatusInternalServerError, commits)
-	default:
+	case slices.Contains([]string{"markdown_text_conflict", "messages_tab_disabled", "no_text"}, code), strings.HasPrefix(code, "invalid_"),
+		strings.HasPrefix(code, "metadata_"), strings.HasPrefix(code, "msg_"), strings.HasPrefix(code, "too_many_"):
 		return fanfare.FateRefused
+	default:
+		return rest.FateOf(http.StatusInternalServerError, commits)
 	}
 }

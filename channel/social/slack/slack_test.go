@@ -126,7 +126,7 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) {
 
 // history leaves metadata out unless it is asked for.
 func (s *server) history(w http.ResponseWriter, r *http.Request) {
-	oldest, err := strconv.ParseFloat(r.PostFormValue("oldest"), 64)
+	oldest, err := strconv.ParseFloat("0"+r.PostFormValue("oldest"), 64)
 	limit, limitErr := strconv.Atoi(r.PostFormValue("limit"))
 	if err != nil || limitErr != nil || limit > 999 {
 		says("invalid_arguments")(w, r)
@@ -199,6 +199,9 @@ func TestFate(t *testing.T) {
 		"token_revoked":      {says("token_revoked"), fanfare.FateUnauthorized},
 		"ratelimited":        {says("ratelimited"), fanfare.FateHalted},
 		"internal_error":     {says("internal_error"), fanfare.FateUnknown},
+		"not listed":         {says("brand_new_error"), fanfare.FateUnknown},
+		"metadata_too_large": {says("metadata_too_large"), fanfare.FateRefused},
+		"restricted":         {says("restricted_action_read_only_channel"), fanfare.FateUnauthorized},
 		"500":                {status(500), fanfare.FateUnknown},
 		"429 without a time": {status(429), fanfare.FateHalted},
 		"nonsense":           {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, fanfare.FateUnknown},
@@ -207,6 +210,20 @@ func TestFate(t *testing.T) {
 		s.Set(map[string]conformance.Act{"chat.postMessage": {Answer: test.answer}})
 		if _, err := s.open(t).Send(t.Context(), posting("Tea")); fateOf(err) != test.want {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
+		}
+	}
+}
+
+// A good token is not all: the app has to be in the channel.
+func TestOfTheChannel(t *testing.T) {
+	for said, want := range map[string]fanfare.Fate{
+		"channel_not_found": fanfare.FateUnauthorized, "not_in_channel": fanfare.FateUnauthorized,
+		"missing_scope": "", "internal_error": fanfare.FateHalted,
+	} {
+		s := newServer(t)
+		s.Set(map[string]conformance.Act{"conversations.history": {Answer: says(said)}})
+		if err := s.open(t).Test(t.Context()); fateOf(err) != want || (err == nil) != (want == "") {
+			t.Errorf("%s: %v, want %s", said, err, want)
 		}
 	}
 }

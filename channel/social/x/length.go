@@ -1,9 +1,12 @@
 package x
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/rivo/uniseg"
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 
 	"fanfare/channel/social"
@@ -19,10 +22,34 @@ const (
 func length(text string) int {
 	n, end := 0, 0
 	for _, link := range social.Links(text) {
-		n += weight(text[end:link.Start]) + linkWeight
+		n += bareLength(text[end:link.Start]) + linkWeight
 		end = link.End
 	}
+	return n + bareLength(text[end:])
+}
+
+// X makes links of addresses without a scheme, too.
+var barePattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\b(?:/(?:[^\s<>"]*[^\s<>".,;:!?'”’»…)])?)?`)
+})
+
+func bareLength(text string) int {
+	n, end := 0, 0
+	for _, at := range barePattern().FindAllStringIndex(text, -1) {
+		host, _, _ := strings.Cut(text[at[0]:at[1]], "/")
+		if !isDomain(host) || strings.HasSuffix(text[:at[0]], "@") || strings.HasPrefix(text[at[1]:], "@") {
+			continue // an abbreviation, or somebody's address
+		}
+		n += weight(text[end:at[0]]) + linkWeight
+		end = at[1]
+	}
 	return n + weight(text[end:])
+}
+
+// isDomain tells a name below a top-level domain that there is.
+func isDomain(host string) bool {
+	suffix, public := publicsuffix.PublicSuffix(strings.ToLower(host))
+	return public || strings.Contains(suffix, ".") // one that its owner lets others have names below
 }
 
 func weight(text string) int {

@@ -190,6 +190,11 @@ func TestLength(t *testing.T) {
 		"https://x.example": 23,
 		"a https://x.example/" + strings.Repeat("b", 300) + ". c": 28,
 		"https://a.example https://b.example":                     47,
+		"shop.com":                                                23,
+		"(Shop.co.uk/tea?a=b).":                                   26,
+		"at shop.github.io, e.g. node.js":                         40,
+		"tea.shop@shop.com, me@shop.com/x":                        32,
+		"https://shop.com/a shop.com":                             47,
 	} {
 		if got := length(text); got != want {
 			t.Errorf("%q has %d, want %d", text, got, want)
