@@ -46,6 +46,11 @@ func diskFull(t testing.TB, program string) []string {
 	}
 	ids = append(ids, <-submitted...)
 	c.awaitEnded(ids)
+	for answer, n := range c.refusals {
+		if answer != "503 Service Unavailable" {
+			c.violated("%d submissions were answered %s while the disk was full", n, answer)
+		}
+	}
 	c.checkSucceeded(ids)
 	return c.broken()
 }

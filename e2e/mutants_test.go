@@ -1,4 +1,4 @@
-//go:build faults
+//go:build faults && linux
 
 package e2e
 
@@ -87,8 +87,11 @@ func redisMutants() []mutant {
 	}
 	return []mutant{
 		{"with claims of what is over", claimsAnything, acknowledgementsCut, "final events"},
-		{"with claims of what runs", claimsAnything, func(t testing.TB, _ string) []string {
-			return workersClockOff(t, build(t, claimsAnything...), skewed(t, claimsAnything...), "5")
+		{"with claims of what runs, a clock ahead", claimsAnything, func(t testing.TB, program string) []string {
+			return workersClockOff(t, program, skewed(t, claimsAnything...), "5")
+		}, "attempts without exactly one start and one end"},
+		{"with claims of what runs, a clock behind", claimsAnything, func(t testing.TB, program string) []string {
+			return workersClockOff(t, program, skewed(t, claimsAnything...), "-5")
 		}, "attempts without exactly one start and one end"},
 		{"without a relay, on a Redis that forgets", []edit{
 			{"scheduler/relay.go", `r.Outbox.Uncarried(ctx, relayBatch, relayAgain)`, `r.Outbox.Uncarried(ctx, 0, relayAgain)`},
@@ -100,6 +103,9 @@ func redisMutants() []mutant {
 		{"with answers that wait for Redis's memory", []edit{
 			{"api/idempotency.go", `		s.carry(ctx, answer.job)`, `		_, err = s.Queue.Enqueue(ctx, answer.job)`},
 		}, redisOutOfMemory, "submissions were refused"},
+		{"without a relay, on a Redis that was full", []edit{
+			{"scheduler/relay.go", `r.Outbox.Uncarried(ctx, relayBatch, relayAgain)`, `r.Outbox.Uncarried(ctx, 0, relayAgain)`},
+		}, redisOutOfMemory, "accepted jobs were not over"},
 	}
 }
 
@@ -122,6 +128,9 @@ func otherMutants() []mutant {
 		{"with a full database that is no outage", []edit{
 			{"store/errors.go", `case "08", "53", "57",`, `case "08", "57",`},
 		}, connectionsExhausted, "POST /api/campaign was answered 500"},
+		{"with a full disk that is no outage", []edit{
+			{"store/errors.go", `case "08", "53", "57",`, `case "08", "57",`},
+		}, diskFull, "while the disk was full"},
 		{"with outcomes that are written once to a frozen server", writesOnce, postgresFrozen, "attempts were taken from workers that live"},
 		{"with answers of any length", []edit{
 			{"ai/transport.go", `maxAnswerSize = 4 << 20`, `maxAnswerSize = 4 << 30`},
@@ -138,6 +147,12 @@ func otherMutants() []mutant {
 		{"with patience for a Redis that hangs", []edit{
 			{"worker/finish.go", `const carryLimit = 2 * time.Second`, `const carryLimit = time.Hour`},
 		}, terminatedWhileRedisHangs, "to stop, and had"},
+		{"with a migration that holds what others need", []edit{
+			{"migrations/00017_renewals.sql", "-- +goose Up\n", "-- +goose Up\nLOCK TABLE jobs; SELECT pg_sleep(20);\n"},
+		}, upgraded, "were refused during the upgrade"},
+		{"with packed bodies", []edit{
+			{"api/body.go", `encoding != "" && encoding != "identity"`, `encoding == "any"`},
+		}, gzipBomb, "with a bomb"},
 		{"with patience for headers", []edit{
 			{"app/api.go", "		ReadHeaderTimeout: 10 * time.Second,\n", ""},
 		}, slowLoris, "slow connections were still open"},
