@@ -78,3 +78,35 @@ func terminatedWhileRedisHangs(t testing.TB, program string) []string {
 	c.checkSucceeded(ids)
 	return c.broken()
 }
+
+// A worker is told to stop while PostgreSQL is away: what can't be written is
+// another worker's later.
+func TestTerminatedWhilePostgresIsAway(t *testing.T) { holds(t, terminatedWhilePostgresIsAway) }
+
+func terminatedWhilePostgresIsAway(t testing.TB, program string) []string {
+	const limit = 3 * time.Second
+	c := clusterOf(t, program, time.Hour)
+	c.scheduler("scheduler")
+	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", "SHUTDOWN_TIMEOUT="+limit.String())
+	c.awaitWorkers(1)
+	ids := c.submitAll(0, 20)
+	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == len(ids) })
+	if err := c.services.Postgres.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	c.stops(worker, 2*time.Minute)
+	took := time.Since(begun)
+	if took > limit+15*time.Second {
+		c.violated("the worker took %s to stop, and had %s", took, limit)
+	}
+	t.Logf("it stopped after %s", took)
+	if err := c.services.Postgres.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.model.delay.Store(0)
+	c.worker("worker2")
+	c.awaitEnded(ids)
+	c.checkSucceeded(ids)
+	return c.broken()
+}

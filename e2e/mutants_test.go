@@ -144,6 +144,9 @@ func otherMutants() []mutant {
 		{"without a drain of 200", []edit{
 			{"app/worker.go", `	w.Drain(limit)`, `	_ = limit`},
 		}, terminatedWith200InFlight, "still leased to a worker that has stopped"},
+		{"with patience for a database that is away", []edit{
+			{"worker/worker.go", `const lastWrites = 5 * time.Second`, `const lastWrites = time.Hour`},
+		}, terminatedWhilePostgresIsAway, "to stop, and had"},
 		{"with patience for a Redis that hangs", []edit{
 			{"worker/finish.go", `const carryLimit = 2 * time.Second`, `const carryLimit = time.Hour`},
 		}, terminatedWhileRedisHangs, "to stop, and had"},

@@ -51,6 +51,37 @@ func TestADrainWaitsForAClaimThatIsUnderWay(t *testing.T) {
 	}
 }
 
+// away is a database that takes no outcome.
+type away struct{ *teststore.DB }
+
+func (away) Finish(context.Context, []fanfare.Outcome) ([]fanfare.Job, error) {
+	return nil, fanfare.Errorf(fanfare.CodeUnavailable, "The database can't be reached right now.")
+}
+
+// TestADrainLeavesWhatCanNotBeWritten: the reaper gives it to another worker.
+func TestADrainLeavesWhatCanNotBeWritten(t *testing.T) {
+	t.Parallel()
+	db := teststore.New(t)
+	r := rigWith(t, db, away{db})
+	gate := r.model.hold("sms", true)
+	job := r.submit()
+	ended := r.begin(job)
+	gate.wait(t)
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	drained := make(chan struct{})
+	go func() { r.worker.Drain(impatient); close(drained) }()
+	await.Value(t, "the drain's end", drained)
+	if now := db.Now(job); now.Status != fanfare.JobRunning {
+		t.Errorf("the job is %s", now.Status)
+	}
+	select {
+	case status := <-ended:
+		t.Errorf("the attempt ended with %q, though nothing could be written", status)
+	default:
+	}
+}
+
 // TestAQueueThatHangsHoldsNobodyUp: the outcome is written, and the relay
 // carries the next attempt.
 func TestAQueueThatHangsHoldsNobodyUp(t *testing.T) {

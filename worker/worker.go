@@ -56,6 +56,11 @@ const (
 	DefaultHeartbeat = 2 * time.Second
 )
 
+// lastWrites is for the outcomes of attempts that were cut off, as PostgreSQL
+// restarts: shorter than what process managers leave between their grace and
+// the usual SHUTDOWN_TIMEOUT.
+const lastWrites = 5 * time.Second
+
 // Why an attempt's context ended.
 var (
 	errCanceled  = errors.New("the job was canceled")
@@ -84,7 +89,8 @@ type Worker struct {
 	closing  bool                // no job is claimed any more
 	draining bool                // no attempt goes on
 	attempts map[string]*attempt // by lease token
-	idle     sync.Cond           // signaled when calls becomes 0
+	gone     bool                // nobody waits for what is still to be written
+	idle     sync.Cond           // signaled when calls becomes 0, or gone true
 }
 
 type attempt struct {
@@ -302,20 +308,32 @@ func (w *Worker) stop(lease fanfare.Lease, cause error) {
 
 // Drain claims no more jobs and waits until all attempts have ended. When ctx
 // is done first, it cuts the rest off: they give their attempt back, unspent,
-// for another worker to do.
+// for another worker to do. What can't be written then, because the database is
+// away, is left to the reaper.
 func (w *Worker) Drain(ctx context.Context) {
-	defer context.AfterFunc(ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.draining = true
-		for _, a := range w.attempts {
-			a.stop(errDrained)
-		}
-	})()
+	defer context.AfterFunc(ctx, w.cutOff)()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closing = true
-	for w.calls > 0 {
+	for w.calls > 0 && !w.gone {
 		w.idle.Wait()
 	}
+	if w.calls > 0 {
+		w.logger.WarnContext(ctx, "the worker stops with attempts that could not be given back; their leases will expire", "attempts", w.calls)
+	}
+}
+
+func (w *Worker) cutOff() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.draining = true
+	for _, a := range w.attempts {
+		a.stop(errDrained)
+	}
+	time.AfterFunc(lastWrites, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.gone = true
+		w.idle.Broadcast()
+	})
 }
