@@ -95,24 +95,26 @@ func (s *Server) begin(c *gin.Context) {
 	c.Request = c.Request.WithContext(ctx)
 	started := time.Now()
 	c.Next()
+	linger(c.Request, body, r.identity != nil)
 	took := time.Since(started)
 	s.Meter.Request(r.route, r.method, c.Writer.Status(), took-r.waited)
 	s.logRequest(c, r, took)
-	linger(c.Request, body)
 }
-
-// lingerMax bounds what is still read of a body that was refused.
-const lingerMax = uploadMax
 
 // linger reads the rest of a body before its answer goes out. A connection that
 // is closed on unread data is reset, and a client that is still writing then
 // never sees the refusal (RFC 9112, section 9.6). The body's deadline holds. Who
-// announces more than can be lingered for, or asks first, is answered at once.
-func linger(r *http.Request, body io.Reader) {
-	if body == nil || r.ContentLength > lingerMax || r.Header.Get("Expect") != "" {
+// announces more than users may send, and strangers than a large body, or who
+// asks first, is answered at once.
+func linger(r *http.Request, body io.Reader, known bool) {
+	var most int64 = 2 * maxBody
+	if known {
+		most = uploadMax
+	}
+	if body == nil || r.ContentLength > most || r.Header.Get("Expect") != "" {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, body, lingerMax)
+	_, _ = io.CopyN(io.Discard, body, most)
 }
 
 // secure sets what every answer needs: what it holds is somebody's, is what it

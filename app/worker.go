@@ -39,10 +39,8 @@ func (p Process) Worker(ctx context.Context) error {
 	}
 
 	beatCtx, stopBeat := context.WithCancel(context.WithoutCancel(ctx))
-	var beat sync.WaitGroup
-	beat.Go(func() { w.Run(beatCtx) })
-	defer beat.Wait()
-	defer stopBeat()
+	defer stopBeat() // and not wait: a beat may wait for a database that hangs
+	go w.Run(beatCtx)
 
 	for _, server := range servers {
 		if err := server.Start(); err != nil {
@@ -59,11 +57,11 @@ func (p Process) Worker(ctx context.Context) error {
 // drain stops claiming, lets jobs finish or give their attempt back, and only
 // then lets asynq go: its own shutdown would requeue tasks whose job still runs.
 func (p *parts) drain(ctx context.Context, w *worker.Worker, servers []*queue.Server) {
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
+	defer cancel()
 	for _, server := range servers {
 		server.Stop()
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
-	defer cancel()
 	w.Drain(limit)
 	var ending sync.WaitGroup // side by side: each waits for a Redis that hangs
 	for _, server := range servers {

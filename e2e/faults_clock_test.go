@@ -64,8 +64,8 @@ func workersClockOff(t testing.TB, program, wrong, minutes string) []string {
 	ids = append(ids, c.submitAll(20, 40)...)
 	c.model.failOnce() // so that retries wait for their time
 	ids = append(ids, c.submitAll(40, 60)...)
+	soon(patience, func() bool { return c.unended(ids) == 0 }) // those that began last may take another minute
 	c.awaitEnded(ids)
-	c.awaitEnded(ids) // those that began last may take another minute
 	if n := c.abandoned(); n != 0 {
 		c.violated("%d attempts were taken from workers that live", n)
 	}

@@ -5,22 +5,24 @@ package e2e
 import (
 	"testing"
 	"time"
+
+	"fanfare/internal/devservices"
 )
 
 // A worker is told to stop while it has 200 jobs in flight.
 func TestTerminatedWith200InFlight(t *testing.T) { holds(t, terminatedWith200InFlight) }
 
 func terminatedWith200InFlight(t testing.TB, program string) []string {
-	const jobs, limit = 200, 3 * time.Second
+	const jobs = 200
 	c := clusterOf(t, program, time.Hour)
 	c.scheduler("scheduler")
-	slow := []string{"WORKER_CONCURRENCY=256", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", "SHUTDOWN_TIMEOUT=" + limit.String()}
+	slow := []string{"WORKER_CONCURRENCY=256", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", "SHUTDOWN_TIMEOUT=" + drainLimit.String()}
 	worker := c.worker("worker1", slow...)
 	c.awaitWorkers(1)
 	ids := c.submitAll(0, jobs)
 	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == jobs })
 	begun := time.Now()
-	c.stops(worker, limit+20*time.Second)
+	c.stops(worker, drainLimit+20*time.Second)
 	t.Logf("it stopped after %s", time.Since(begun))
 	if n := c.running(); n != 0 {
 		c.violated("%d jobs are still leased to a worker that has stopped", n)
@@ -43,9 +45,8 @@ func terminatedWith200InFlight(t testing.TB, program string) []string {
 func TestTerminatedWhileRedisHangs(t *testing.T) { holds(t, terminatedWhileRedisHangs) }
 
 func terminatedWhileRedisHangs(t testing.TB, program string) []string {
-	const limit = 3 * time.Second
 	c := clusterOf(t, program, time.Hour)
-	timeout := "SHUTDOWN_TIMEOUT=" + limit.String()
+	timeout := "SHUTDOWN_TIMEOUT=" + drainLimit.String()
 	api := c.api(timeout)
 	scheduler := c.scheduler("scheduler")
 	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", timeout)
@@ -56,13 +57,7 @@ func terminatedWhileRedisHangs(t testing.TB, program string) []string {
 		t.Fatal(err)
 	}
 	for _, p := range []*process{worker, scheduler, api} {
-		begun := time.Now()
-		c.stops(p, 2*time.Minute)
-		took := time.Since(begun)
-		if took > limit+15*time.Second {
-			c.violated("%s took %s to stop, and had %s", p.name, took, limit)
-		}
-		t.Logf("%s stopped after %s", p.name, took)
+		c.stopsInTime(p)
 	}
 	if err := c.services.Redis.Resume(); err != nil {
 		t.Fatal(err)
@@ -81,27 +76,31 @@ func terminatedWhileRedisHangs(t testing.TB, program string) []string {
 
 // A worker is told to stop while PostgreSQL is away: what can't be written is
 // another worker's later.
-func TestTerminatedWhilePostgresIsAway(t *testing.T) { holds(t, terminatedWhilePostgresIsAway) }
+func TestTerminatedWhilePostgresIsAway(t *testing.T) {
+	holds(t, func(t testing.TB, program string) []string {
+		return terminatedWithout(t, program, (*devservices.Server).Kill, func(s *devservices.Server) error { return s.Start(t.Context()) })
+	})
+}
 
-func terminatedWhilePostgresIsAway(t testing.TB, program string) []string {
-	const limit = 3 * time.Second
+// Likewise while it hangs.
+func TestTerminatedWhilePostgresHangs(t *testing.T) { holds(t, terminatedWhilePostgresHangs) }
+
+func terminatedWhilePostgresHangs(t testing.TB, program string) []string {
+	return terminatedWithout(t, program, (*devservices.Server).Pause, (*devservices.Server).Resume)
+}
+
+func terminatedWithout(t testing.TB, program string, away, back func(*devservices.Server) error) []string {
 	c := clusterOf(t, program, time.Hour)
 	c.scheduler("scheduler")
-	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", "SHUTDOWN_TIMEOUT="+limit.String())
+	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", "SHUTDOWN_TIMEOUT="+drainLimit.String())
 	c.awaitWorkers(1)
 	ids := c.submitAll(0, 20)
 	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == len(ids) })
-	if err := c.services.Postgres.Kill(); err != nil {
+	if err := away(c.services.Postgres); err != nil {
 		t.Fatal(err)
 	}
-	begun := time.Now()
-	c.stops(worker, 2*time.Minute)
-	took := time.Since(begun)
-	if took > limit+15*time.Second {
-		c.violated("the worker took %s to stop, and had %s", took, limit)
-	}
-	t.Logf("it stopped after %s", took)
-	if err := c.services.Postgres.Start(t.Context()); err != nil {
+	c.stopsInTime(worker)
+	if err := back(c.services.Postgres); err != nil {
 		t.Fatal(err)
 	}
 	c.model.delay.Store(0)
@@ -109,4 +108,19 @@ func terminatedWhilePostgresIsAway(t testing.TB, program string) []string {
 	c.awaitEnded(ids)
 	c.checkSucceeded(ids)
 	return c.broken()
+}
+
+const drainLimit = 3 * time.Second // SHUTDOWN_TIMEOUT
+
+// stopsInTime tells a process to stop, which must be soon after SHUTDOWN_TIMEOUT,
+// whatever it can't reach: process managers leave fifteen seconds, as a rule.
+func (c *cluster) stopsInTime(p *process) {
+	c.t.Helper()
+	begun := time.Now()
+	c.stops(p, 2*time.Minute)
+	took := time.Since(begun)
+	if took > drainLimit+14*time.Second {
+		c.violated("%s took %s to stop, and had %s", p.name, took, drainLimit)
+	}
+	c.t.Logf("%s stopped after %s", p.name, took)
 }

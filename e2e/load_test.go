@@ -52,7 +52,7 @@ func (l *load) run(ctx context.Context, seed uint64, jobs int64) []string {
 	for n, campaign := range l.campaigns {
 		wg.Go(func() {
 			for round := 0; l.accepted.Load() < jobs && l.pause(ctx); round++ {
-				l.launch(ctx, campaign, fmt.Sprintf("c%d-%d-", n, round))
+				l.launch(ctx, campaign, fmt.Sprintf("c%d-%d-", n, round), jobs)
 			}
 		})
 	}
@@ -121,13 +121,13 @@ func (l *load) recent(random *rand.Rand) string {
 }
 
 // launch gives a campaign recipients who have never been written to, launches
-// it, and waits for the end.
-func (l *load) launch(ctx context.Context, campaign, prefix string) {
+// it, and waits for its end, or the load's: one that is lost is found later.
+func (l *load) launch(ctx context.Context, campaign, prefix string, jobs int64) {
 	if err := l.c.address(ctx, campaign, prefix, recipientsEach); err != nil {
 		return // with the next recipients then
 	}
 	id := l.submit(ctx, "/api/campaign/launch", map[string]any{"campaignId": campaign})
-	for id != "" && ctx.Err() == nil && l.c.unended([]string{id}) > 0 {
+	for id != "" && ctx.Err() == nil && l.accepted.Load() < jobs && l.c.unended([]string{id}) > 0 {
 		time.Sleep(100 * time.Millisecond)
 	}
 }

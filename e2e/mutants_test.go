@@ -63,6 +63,9 @@ func launchMutants() []mutant {
 			{"jobs/launch_send.go", "	default:\n\t\treturn fanfare.Settlement{ID: m.ID, Status: fanfare.DeliveryUnknown", "	default:\n\t\treturn fanfare.Settlement{ID: m.ID, Status: fanfare.DeliveryPending"},
 		}, workerKilledBeforeItsCommit, "got 2 messages"},
 		{"with deliveries that are pending while they are sent", pendingWhileSent, workerKilledWhileItSends, "got 2 messages"},
+		{"with deliveries that are pending while they are sent, under mixed load", pendingWhileSent, func(t testing.TB, program string) []string {
+			return soakedBy(t, program, kindsOfFault()[:1], 800, 25)
+		}, "got 2 messages"},
 	}
 }
 
@@ -146,9 +149,9 @@ func otherMutants() []mutant {
 		}, terminatedWith200InFlight, "still leased to a worker that has stopped"},
 		{"with patience for a database that is away", []edit{
 			{"worker/worker.go", `const lastWrites = 5 * time.Second`, `const lastWrites = time.Hour`},
-		}, terminatedWhilePostgresIsAway, "to stop, and had"},
+		}, terminatedWhilePostgresHangs, "to stop, and had"},
 		{"with patience for a Redis that hangs", []edit{
-			{"worker/finish.go", `const carryLimit = 2 * time.Second`, `const carryLimit = time.Hour`},
+			{"queue/server.go", `shutdownLimit = shutdownGrace + 2*time.Second`, `shutdownLimit = time.Hour`},
 		}, terminatedWhileRedisHangs, "to stop, and had"},
 		{"with a migration that holds what others need", []edit{
 			{"migrations/00017_renewals.sql", "-- +goose Up\n", "-- +goose Up\nLOCK TABLE jobs; SELECT pg_sleep(20);\n"},

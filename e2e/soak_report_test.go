@@ -50,10 +50,11 @@ type footprints struct {
 	GoroutinesBefore, GoroutinesAfter int
 }
 
-// soakAttempt is one attempt of a job, as the audit trail tells of it.
+// attemptSeen is one attempt of a job, as the audit trail tells of it.
 type attemptSeen struct {
-	lease, job, pid, outcome string
-	start, end               time.Time
+	lease, job, kind, outcome string
+	pid                       int
+	start, end                time.Time
 }
 
 func (s *soak) report(ids []string) *soakReport {
@@ -67,7 +68,7 @@ func (s *soak) report(ids []string) *soakReport {
 	for _, a := range attempts {
 		if a.outcome == "abandoned" {
 			r.Abandoned++
-		} else if !s.within(a.start, a.end) {
+		} else if a.kind != "campaign.launch" && !s.within(a.start, a.end) { // a launch's time has no bound
 			r.Overrun = max(r.Overrun, a.end.Sub(a.start)-soakAttempt)
 		}
 	}
@@ -84,21 +85,20 @@ func (s *soak) report(ids []string) *soakReport {
 	return r
 }
 
-// attempts are all that were claimed, but those of launches, whose time has no
-// bound, in the order of their starts.
+// attempts are all that were claimed, in the order of their starts.
 func (s *soak) attempts() (all []attemptSeen) {
 	s.c.t.Helper()
-	rows, err := s.c.db.Query(`SELECT s.metadata->>'lease', s.resource, split_part(s.metadata->>'worker', ':', 2),
+	rows, err := s.c.db.Query(`SELECT s.metadata->>'lease', s.resource, s.metadata->>'kind', split_part(s.metadata->>'worker', ':', 2),
 			coalesce(e.metadata->>'outcome', ''), s.created_at, coalesce(e.created_at, s.created_at)
 		FROM audit_logs s LEFT JOIN audit_logs e ON e.action = 'job.attempt.end' AND e.metadata->>'lease' = s.metadata->>'lease'
-		WHERE s.action = 'job.attempt.start' AND s.metadata->>'kind' <> 'campaign.launch' ORDER BY s.created_at`)
+		WHERE s.action = 'job.attempt.start' ORDER BY s.created_at`)
 	if err != nil {
 		s.c.t.Fatal(err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var a attemptSeen
-		if err := rows.Scan(&a.lease, &a.job, &a.pid, &a.outcome, &a.start, &a.end); err != nil {
+		if err := rows.Scan(&a.lease, &a.job, &a.kind, &a.pid, &a.outcome, &a.start, &a.end); err != nil {
 			s.c.t.Fatal(err)
 		}
 		all = append(all, a)
@@ -123,35 +123,51 @@ func (s *soak) statuses() map[string]int {
 }
 
 // recoveries measures how long work was away after each fault: a job lost with
-// its worker or its task until it is started again, all jobs until the first
-// start after a restart of PostgreSQL.
+// its worker or its task until it is started again, or is over; a worker's first
+// start after PostgreSQL is back, where no other fault has hit it before.
 func (s *soak) recoveries(r *soakReport, attempts []attemptSeen) {
-	ofJob := map[string][]attemptSeen{}
+	ofJob, ofWorker := map[string][]attemptSeen{}, map[int][]attemptSeen{}
 	for _, a := range attempts {
 		ofJob[a.job] = append(ofJob[a.job], a)
+		ofWorker[a.pid] = append(ofWorker[a.pid], a)
 	}
 	for _, f := range s.thrown {
-		var took []time.Duration
-		switch f.kind {
-		case "worker killed":
-			for _, a := range attempts {
-				if a.pid == fmt.Sprint(f.pid) && a.outcome == "abandoned" {
-					took = append(took, next(ofJob[a.job], a).Sub(f.at))
-				}
-			}
-		case "Redis emptied":
-			for _, id := range f.waiting {
-				if at, started := firstAfter(ofJob[id], f.at); started {
-					took = append(took, at.Sub(f.at))
-				}
-			}
-		case "PostgreSQL restarted":
-			if at, started := firstAfter(attempts, f.end); started {
-				took = append(took, at.Sub(f.at))
+		var back []time.Time
+		for _, a := range ofWorker[f.pid] {
+			if f.kind == "worker killed" && a.outcome == "abandoned" && !a.end.Before(f.at) {
+				back = append(back, next(ofJob[a.job], a))
 			}
 		}
-		r.recoveries[f.kind] = append(r.recoveries[f.kind], took...)
+		for _, id := range f.waiting {
+			back = append(back, s.resumed(id, ofJob[id], f.at))
+		}
+		for _, pid := range f.working {
+			if at, started := firstAfter(ofWorker[pid], f.end); started && !s.hit(pid, f.end, at) {
+				back = append(back, at)
+			}
+		}
+		for _, at := range back {
+			r.recoveries[f.kind] = append(r.recoveries[f.kind], at.Sub(f.at))
+		}
 	}
+}
+
+// resumed is when a job was started after a fault, or was over without.
+func (s *soak) resumed(id string, attempts []attemptSeen, from time.Time) (at time.Time) {
+	s.c.t.Helper()
+	if at, started := firstAfter(attempts, from); started {
+		return at
+	}
+	err := s.c.db.QueryRow(`SELECT coalesce(finished_at, now()) FROM jobs WHERE id = $1`, id).Scan(&at)
+	if err != nil {
+		s.c.t.Fatal(err)
+	}
+	return at
+}
+
+// hit reports whether a fault has hit a worker within a time.
+func (s *soak) hit(pid int, from, to time.Time) bool {
+	return slices.ContainsFunc(s.thrown, func(f fault) bool { return f.pid == pid && f.at.Before(to) && f.end.After(from) })
 }
 
 // next is when an attempt that was lost is followed by another, or its end

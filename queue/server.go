@@ -20,6 +20,8 @@ const (
 	pauseAfterEmpty = time.Millisecond
 	// delayedCheck is how often tasks that wait for their time are looked at.
 	delayedCheck = 250 * time.Millisecond
+	// stopLimit is for the answer to the last question for a task.
+	stopLimit = time.Second
 	// shutdownGrace is for handlers that have been told to return already.
 	shutdownGrace = 2 * time.Second
 	// shutdownLimit is how long the end of a server may take in all.
@@ -83,10 +85,19 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Stop takes no more tasks. Handlers go on.
+// Stop takes no more tasks. Handlers go on. A look at the queue that is under
+// way is waited for, but not where Redis hangs.
 func (s *Server) Stop() {
 	s.waker.release()
-	s.server.Stop()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.server.Stop()
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(stopLimit):
+	}
 }
 
 // Shutdown ends the server after Stop, once its handlers have returned.
