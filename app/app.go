@@ -38,6 +38,9 @@ const (
 	startPatience = 30 * time.Second
 	startGap      = 500 * time.Millisecond
 	flushPatience = 2 * time.Second
+	// closePatience is for servers that are told goodbye: PostgreSQL's driver
+	// waits for an answer on each connection that has prepared a statement.
+	closePatience = time.Second
 )
 
 // parts are what API, worker and scheduler share.
@@ -104,8 +107,15 @@ func (p *parts) close() {
 	if err := p.reporter.close(ctx); err != nil {
 		p.logger.Warn("some reports or traces could not be sent", "error", err)
 	}
-	if err := errors.Join(p.redis.Close(), p.store.Close()); err != nil {
-		p.logger.Warn("closing connections", "error", err)
+	closed := make(chan error, 1)
+	go func() { closed <- errors.Join(p.redis.Close(), p.store.Close()) }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			p.logger.Warn("closing connections", "error", err)
+		}
+	case <-time.After(closePatience): // the end of the process closes them
+		p.logger.Warn("connections to servers that do not answer are left open")
 	}
 }
 

@@ -74,7 +74,7 @@ func terminatedWhileRedisHangs(t testing.TB, program string) []string {
 	return c.broken()
 }
 
-// A worker is told to stop while PostgreSQL is away: what can't be written is
+// Everything is told to stop while PostgreSQL is away: what can't be written is
 // another worker's later.
 func TestTerminatedWhilePostgresIsAway(t *testing.T) {
 	holds(t, func(t testing.TB, program string) []string {
@@ -91,19 +91,25 @@ func terminatedWhilePostgresHangs(t testing.TB, program string) []string {
 
 func terminatedWithout(t testing.TB, program string, away, back func(*devservices.Server) error) []string {
 	c := clusterOf(t, program, time.Hour)
-	c.scheduler("scheduler")
-	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", "SHUTDOWN_TIMEOUT="+drainLimit.String())
+	timeout := "SHUTDOWN_TIMEOUT=" + drainLimit.String()
+	api := c.api(timeout)
+	scheduler := c.scheduler("scheduler")
+	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", timeout)
 	c.awaitWorkers(1)
 	ids := c.submitAll(0, 20)
 	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == len(ids) })
 	if err := away(c.services.Postgres); err != nil {
 		t.Fatal(err)
 	}
-	c.stopsInTime(worker)
+	for _, p := range []*process{worker, scheduler, api} {
+		c.stopsInTime(p)
+	}
 	if err := back(c.services.Postgres); err != nil {
 		t.Fatal(err)
 	}
+	c.apis = c.apis[:1]
 	c.model.delay.Store(0)
+	c.scheduler("scheduler2")
 	c.worker("worker2")
 	c.awaitEnded(ids)
 	c.checkSucceeded(ids)
