@@ -31,7 +31,10 @@ func TestProviders(t *testing.T) {
 			}
 		}
 		if p.Description == "" || p.VerifiedAgainst != fanfare.VerifiedReal && p.VerifiedAgainst != fanfare.VerifiedContract {
-			t.Errorf("%+v", p)
+			t.Errorf("%s has to have a Description, and VerifiedReal or VerifiedContract: %+v", p.Name, p)
+		}
+		if (p.Type == fanfare.Social || p.Type == fanfare.PPC) && !p.Broadcast {
+			t.Errorf("%s: a campaign has no recipients on %s, so it has to be a Broadcast", p.Name, p.Type)
 		}
 		if again, ok := registry.Provider(p.Name, p.Type); !ok || !cmp.Equal(again, p) {
 			t.Errorf("Provider(%s, %s) = %+v, %v", p.Name, p.Type, again, ok)

@@ -29,13 +29,17 @@ This page is made from the code: ` + "`make connectors`" + ` writes it, and a te
 A launch goes through one integration for each channel. An integration is connected with the fields that its provider needs
 (` + "`POST /api/integrations`" + `, with their values in ` + "`credentials`" + `), and can be tried without sending anything
 (` + "`POST /api/integrations/test`" + `). Every provider has one more field, ` + "`" + connector.RateField + "`" + `: how many messages a second it may be
-handed at most.
+handed at most; no limit if left out, unless the provider's section names one.
 
 Where a connection breaks while a message is handed over, nobody knows whether the provider took it. If it can be asked, or can't take the same
-message twice, that settles it. If not, the message is ` + "`unknown`" + `, and not sent again unless a person says so.
+message twice, that settles it. If not, the message is ` + "`unknown`" + `, and not sent again unless a person says so
+([what to do then](operations.md#deliveries-are-unknown)).
 
-*Tested against* tells what the tests run against: a **real** server that others wrote, or one of ours that keeps the **contract**, the
-provider's documentation.
+*Tested against* (` + "`verifiedAgainst`" + `) tells what the tests run against: a **real** server that others wrote (mox for SMTP, Bluesky's own for Bluesky, Kannel's
+gateway for Kannel), or one of ours that keeps the **contract**, the provider's documentation. No test has talked to such a provider itself: try the
+integration, then launch to yourself first.
+
+A provider of your own is [a folder to copy](#a-provider-of-your-own).
 
 | provider | channel | tested against |
 |---|---|---|
@@ -53,7 +57,7 @@ func TestConnectorsPage(t *testing.T) {
 		rows.WriteString("| [" + p.Name + "](#" + strings.ReplaceAll(strings.ToLower(p.Name), " ", "-") + ") | " + string(p.Type) + " | " + string(p.VerifiedAgainst) + " |\n")
 		sections.WriteString(section(t, c))
 	}
-	want := opening + rows.String() + sections.String()
+	want := opening + rows.String() + sections.String() + "\n## A provider of your own\n\n" + ownProvider(t)
 	if *update {
 		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -68,13 +72,26 @@ func TestConnectorsPage(t *testing.T) {
 	}
 }
 
+// ownProvider is what developers are told, in terms of the page.
+func ownProvider(t *testing.T) string {
+	t.Helper()
+	var text comment.Parser
+	return strings.Replace(markdown(text.Parse(packageDoc(t, "connector")).Content),
+		"Package connector is", "Package [connector](../channel/connector/connector.go) is", 1)
+}
+
 // section tells of one connector.
 func section(t *testing.T, c connector.Connector) string {
 	t.Helper()
 	p, folder := c.Provider(), folderOf(c)
 	about, credentials := readDoc(t, folder)
 	recipients := "It goes to the campaign's recipients on this channel."
-	if p.Broadcast {
+	switch {
+	case p.Type == fanfare.Social:
+		recipients = "A launch is one post."
+	case p.Type == fanfare.PPC:
+		recipients = "A launch is one campaign."
+	case p.Broadcast:
 		recipients = "A launch is one message: the provider knows who gets it."
 	}
 	return "\n## " + p.Name + "\n\n" + p.Description + " " + recipients + "\n\n" + fields(p) +
@@ -142,4 +159,23 @@ func packageDoc(t *testing.T, folder string) string {
 	}
 	t.Fatalf("channel/%s has no doc comment", folder)
 	return ""
+}
+
+// TestNoneIsLeftOut: a connector's folder has its line in the table of New.
+func TestNoneIsLeftOut(t *testing.T) {
+	var have []string
+	for _, c := range New(Options{}).connectors {
+		have = append(have, folderOf(c))
+	}
+	for _, typ := range fanfare.Channels() {
+		files, err := filepath.Glob(string(typ) + "/*/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if folder := filepath.Dir(file); !slices.Contains(have, folder) {
+				t.Errorf("channel/%s is not in the table of channel.New", folder)
+			}
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -30,6 +31,9 @@ func (t *trial) checksCredentials() {
 	}
 	t.checkRefused(c.Check(with(good, "surplus", "x")), "surplus")
 	t.checkRefused(c.Check(with(good, "ratePerSecond", "fast")), "ratePerSecond")
+	if err := c.Check(with(good, "ratePerSecond", "2.5")); err != nil {
+		t.Errorf("every provider has connector.RateCredential: %v", err)
+	}
 	connection, err := c.Open(with(good, "ratePerSecond", "2.5"))
 	if err != nil || connection.Rate() != 2.5 {
 		t.Errorf("a limit of 2.5 a second: %v", err)
@@ -197,11 +201,15 @@ func (t *trial) isToldNothing() {
 		return // it speaks something else
 	}
 	client := *outside.HTTP
-	client.Transport = silence{client.Transport, t.peer}
+	var asked atomic.Bool
+	client.Transport = silence{client.Transport, t.peer, &asked}
 	outside.HTTP = &client
 	id, err := t.connect(t.New(outside)).Send(t.Context(), t.Message)
-	if id == "" && err == nil {
-		t.Error("an answer that says nothing counts as sent")
+	if !asked.Load() {
+		t.Error("it reaches the provider past Outside.HTTP")
+	}
+	if err == nil && (id == "" || t.OneRequest) {
+		t.Errorf("an answer that says nothing counts as sent, with the id %q", id)
 	}
 	t.judgeAfter(id, err)
 }
@@ -269,6 +277,9 @@ func (t *trial) isTooMuch() {
 			t.Error("a launch can't find out that it is too much")
 		}
 		return
+	}
+	if t.TooMuch == nil {
+		t.Fatal("it is a fanfare.Fitter: Case.TooMuch has to say what it refuses")
 	}
 	if err := fitter.Fits(t.Context(), t.Message.Content); err != nil {
 		t.Errorf("what fits is too much: %v", err)

@@ -1,9 +1,13 @@
 package conformance
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"fanfare/channel/connector"
@@ -73,9 +77,16 @@ func (s *Standin) Stalled() <-chan struct{} { return s.stalled }
 // Outside implements Peer for a provider that is found by its credentials or by
 // the given name, below the path.
 func (s *Standin) Outside(provider, path string) connector.Outside {
+	dial := egress.NewDialer(true, nil).DialContext
+	alone := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address != s.Listener.Addr().String() {
+			return nil, fmt.Errorf("a test goes to %s, past the stand-in: Open has to use Outside.BaseURLs", address)
+		}
+		return dial(ctx, network, address)
+	}
 	return connector.Outside{
 		AllowPrivate: true,
-		HTTP:         egress.NewClient(egress.NewDialer(true, nil).DialContext, nil),
+		HTTP:         egress.NewClient(alone, nil),
 		BaseURLs:     map[string]string{provider: s.URL + path},
 	}
 }
@@ -110,11 +121,13 @@ func (s *Standin) serve(w http.ResponseWriter, r *http.Request) {
 // peer takes a message.
 type silence struct {
 	http.RoundTripper
-	peer Peer
+	peer  Peer
+	asked *atomic.Bool
 }
 
 // RoundTrip implements http.RoundTripper.
 func (s silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked.Store(true)
 	before := s.peer.Taken()
 	response, err := s.RoundTripper.RoundTrip(r)
 	if err != nil || s.peer.Taken() == before {

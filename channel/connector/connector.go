@@ -8,14 +8,26 @@
 //   - social/discord, for one that takes a post once (Provider.Broadcast);
 //   - email/ses or social/slack, where a client library that is kept takes our
 //     http.Client and a context, sends nothing twice by itself, and lets one tell
-//     a refusal from a server that failed. Otherwise package rest is less work.
+//     a refusal from a server that failed. Otherwise package rest is less work:
+//     API.Do finds an error's fate by the status (401 and 403 unauthorized, 429
+//     halted, 5xx unknown where Call.Commits, else refused); Judge is for what the
+//     status does not tell, and ComeBack for headers other than Retry-After.
 //
 // What there is to each:
 //
 //   - Provider names the provider, its credential fields and what a launch does.
 //   - Check uses CheckFields for what all fields have in common, and looks at
 //     what is special in its own: above all at what becomes part of an address.
-//   - Open returns a fanfare.Connection that reaches the world by Outside alone.
+//   - Open returns a fanfare.Connection that reaches the world by Outside alone:
+//     its HTTP, its BaseURLs[name] in place of the provider's address, its Patience.
+//   - A secret that stands in the address belongs into API.BaseURL, not into
+//     Call.Path, which errors quote; Preview shows a base without it
+//     (social/discord). NewRedactor gets the whole secret, and each part of it that
+//     is one by itself.
+//   - Test makes a call that takes the same rights as Send and sends nothing.
+//     Preview asks nobody and shows no credential.
+//   - An id that is a number is checked for 0 before rest.Named: an answer that
+//     says nothing must not look like a success.
 //   - Every error of the connection is a *fanfare.SendError, whose reason went
 //     through a Redactor, the recipient's address taken out too. The fate is what
 //     matters: FateUnknown wherever the provider may have taken the message, and
@@ -23,16 +35,21 @@
 //   - Ask looks for a message by the delivery's id, if the provider was told it.
 //     AnswerRepeat is for a provider that sends nothing twice, however long ago it
 //     took the first; Outgoing.Again helps with one that forgets (email/resend).
+//     Otherwise it says AnswerUnknown and asks nobody.
 //   - If the provider takes less than the channel's rules allow, the connection
 //     is a fanfare.Fitter too, so that a launch is refused before anything is sent.
+//     It counts as the provider does; social.Length counts as a reader does.
 //   - Its doc comment names the pages it was written from, says whether what
 //     became of a message can be asked and, under the heading Credentials, how to
 //     get them. docs/connectors.md is made of that: make connectors.
-//   - Its test hands a stand-in for the provider to conformance.Run, and says what
-//     is sent and what each of the provider's errors means. VerifiedReal is for
-//     one that is tested against a server that others wrote, too: make test-peers.
+//   - Its test hands a stand-in for the provider to conformance.Run (OneRequest
+//     where Send is one request, RetryAfter if the provider says when to come
+//     back), and says what is sent and what each of the provider's errors means.
+//     VerifiedReal is for one that is tested against a server that others wrote,
+//     too: make test-peers.
 //
-// Then add it to the table of channel.New, and to the list in that package's test.
+// Then add it to the table of channel.New, to the list in that package's test, and
+// to CHANGELOG.md.
 package connector
 
 import (

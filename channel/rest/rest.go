@@ -30,9 +30,10 @@ const (
 
 // API is a provider's.
 type API struct {
-	Name      string // of the provider, as people know it
-	BaseURL   string // without a slash at its end
-	Client    *http.Client
+	Name    string // of the provider, as people know it
+	BaseURL string // without a slash at its end
+	Client  *http.Client
+	// Authorize shows the credentials; nil where the address or the body does.
 	Authorize func(*http.Request)
 	Clean     connector.Redactor
 	// Explain reads what the provider says of an error; "" if nothing.
@@ -134,7 +135,9 @@ func (a API) request(ctx context.Context, call Call) (*http.Request, error) {
 	if call.Commits {
 		sendOnce(request)
 	}
-	a.Authorize(request)
+	if a.Authorize != nil {
+		a.Authorize(request)
+	}
 	return request, nil
 }
 

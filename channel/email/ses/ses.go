@@ -61,7 +61,7 @@ func (*Connector) Provider() fanfare.Provider {
 			{Name: keyField, Label: "Access key ID of an IAM user", Required: true},
 			{Name: secretField, Label: "Secret access key", Secret: true, Required: true},
 			{Name: fromField, Label: "Sender's address, of an identity that is verified in the region", Required: true},
-			{Name: setField, Label: "Configuration set"},
+			{Name: setField, Label: "Configuration set, by which SES reports what became of messages"},
 			connector.RateCredential(),
 		},
 		Description:     "Sends a message of its own to each recipient by your Amazon SES account, as HTML and as plain text, with a link to unsubscribe.",

@@ -7,7 +7,9 @@
 //
 // Whoever runs the mail server names its host, its port, and a user and password
 // for submission (RFC 6409). The sender is an address that this user may send
-// from. TLS is demanded: at once on port 465, by STARTTLS on 587 and 25.
+// from. TLS is demanded: at once on port 465, by STARTTLS on 587 and 25. Where
+// ALLOW_PRIVATE_HOSTS is set, for a server of one's own, user name and password may
+// be left out.
 package smtp
 
 import (

@@ -19,10 +19,14 @@
 //
 // # Credentials
 //
-// The developer token is in the API Center of a manager account. An OAuth client is
-// made in the Google Cloud console; its consent for the scope
-// https://www.googleapis.com/auth/adwords gives the refresh token. The customer ID has
-// ten digits; loginCustomerId is the manager account's, if the account has one.
+// The developer token is in the API Center of a manager account; for accounts other
+// than test accounts, Google has to approve it. An OAuth client is made in the Google
+// Cloud console. With it entered in the settings of
+// https://developers.google.com/oauthplayground, the scope
+// https://www.googleapis.com/auth/adwords is consented to there, which shows the
+// refresh token; the access token is fetched with it, and can be left out. The
+// customer ID has ten digits; loginCustomerId is the manager account's, if the
+// account has one.
 package googleads
 
 import (
@@ -76,7 +80,7 @@ func (*Connector) Provider() fanfare.Provider {
 			{Name: customerField, Label: "Customer ID of the account, such as 123-456-7890", Required: true},
 			{Name: loginField, Label: "Customer ID of the manager account, where access goes by one"},
 		}, oauth.Fields(true), []fanfare.CredentialField{
-			{Name: oauth.AccessTokenField, Label: "Access token (scope adwords); it is renewed before use", Secret: true},
+			{Name: oauth.AccessTokenField, Label: "Access token (scope adwords); left out, it is fetched with the refresh token", Secret: true},
 			{Name: urlField, Label: "Page that the ads lead to", Required: true},
 			{Name: budgetField, Label: "Daily budget in the account's currency, such as 12.50", Required: true},
 			{Name: politicalField, Label: "Whether the ads are political advertising in the EU: yes or no", Required: true},

@@ -19,8 +19,11 @@
 // # Credentials
 //
 // An app is made at https://developers.facebook.com/apps with the permission
-// ads_management. The access token is that of a system user of the business, who may
-// use the ad account and the page: such a token does not expire.
+// ads_management. The access token is made in the business's settings
+// (https://business.facebook.com/settings), Users, System users, for one to whom the
+// ad account and the page are assigned: such a token does not expire. The settings
+// show the ad account's number and the page's, too. The special categories are listed
+// at https://developers.facebook.com/docs/marketing-api/audiences/special-ad-category.
 package metaads
 
 import (
@@ -60,7 +63,7 @@ func (*Connector) Provider() fanfare.Provider {
 			{Name: pageField, Label: "ID of the page that the ads are shown as", Required: true},
 			{Name: meta.TokenField, Label: "Access token of a system user (ads_management)", Secret: true, Required: true},
 			{Name: urlField, Label: "Page that the ads lead to", Required: true},
-			{Name: budgetField, Label: "Daily budget in the smallest unit of the account's currency, such as 1250", Required: true},
+			{Name: budgetField, Label: "Daily budget in the smallest unit of the account's currency, such as 1250 for 12.50", Required: true},
 			{Name: countriesField, Label: "Countries to show the ads in, such as DE,AT", Required: true},
 			{Name: categoriesField, Label: "Special ad categories, such as HOUSING or EMPLOYMENT, or NONE", Required: true},
 			{Name: payerField, Label: "Who benefits from the ads and pays for them; shown in the EU, where it is required"},

@@ -10,7 +10,8 @@
 //
 // The address is that of smsbox, with its sendsms-port and path. User name and
 // password are those of a sendsms-user in the gateway's configuration, and so is
-// max-messages.
+// max-messages: where less is said here, longer texts are refused before a launch,
+// and where more, the gateway cuts them.
 package kannel
 
 import (

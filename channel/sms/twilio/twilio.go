@@ -50,8 +50,8 @@ func (*Connector) Provider() fanfare.Provider {
 		CredentialFields: []fanfare.CredentialField{
 			{Name: sidField, Label: "Account SID", Required: true},
 			{Name: tokenField, Label: "Auth token", Secret: true, Required: true},
-			{Name: fromField, Label: "Sender's number or name"},
-			{Name: serviceField, Label: "Messaging service SID, in place of a sender"},
+			{Name: fromField, Label: "Sender's number or name, or else a messaging service"},
+			{Name: serviceField, Label: "Messaging service SID, or else a sender"},
 			connector.RateCredential(),
 		},
 		Description:     "Sends a text message to each recipient by your Twilio account. Twilio answers STOP by itself.",

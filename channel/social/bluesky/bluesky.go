@@ -75,7 +75,7 @@ func (c *Connector) Open(credentials fanfare.Credentials) (fanfare.Connection, e
 		identifier: credentials[identifierField], password: credentials[passwordField],
 		api: rest.API{
 			Name: name, BaseURL: strings.TrimRight(service, "/"), Client: c.outside.HTTP, Patience: c.outside.Patience,
-			Clean: clean, Explain: explain, ComeBack: comeBack, Authorize: func(*http.Request) {},
+			Clean: clean, Explain: explain, ComeBack: comeBack,
 		},
 	}, nil
 }

@@ -100,7 +100,7 @@ func (c *Connector) Open(credentials fanfare.Credentials) (fanfare.Connection, e
 		provider: c.Provider(), rate: connector.Rate(credentials), shown: base + "/webhooks/" + id + "/TOKEN",
 		api: rest.API{
 			Name: name, BaseURL: base + "/webhooks/" + id + "/" + token, Client: c.outside.HTTP, Patience: c.outside.Patience,
-			Clean: connector.NewRedactor(credentials[urlField], token), Explain: explain, Judge: judge, Authorize: func(*http.Request) {},
+			Clean: connector.NewRedactor(credentials[urlField], token), Explain: explain, Judge: judge,
 		},
 	}, nil
 }

@@ -10,8 +10,10 @@
 //
 // An app is made at https://developers.facebook.com/apps with the permissions
 // pages_manage_posts and pages_read_engagement. Somebody who manages the page lets it
-// in; /me/accounts then lists the page's id and its own access token, which does not
-// expire where it was made of a long-lived one.
+// in at https://developers.facebook.com/tools/explorer, and has the token that comes
+// of it extended at https://developers.facebook.com/tools/debug/accesstoken. With
+// that, GET /me/accounts in the explorer lists the page's id and its own access
+// token, which does not expire.
 package facebook
 
 import (
@@ -48,7 +50,7 @@ func (*Connector) Provider() fanfare.Provider {
 		Type: fanfare.Social,
 		CredentialFields: []fanfare.CredentialField{
 			{Name: pageField, Label: "Page ID", Required: true},
-			{Name: meta.TokenField, Label: "Page access token (pages_manage_posts, pages_read_engagement), had by a long-lived user token", Secret: true, Required: true},
+			{Name: meta.TokenField, Label: "Page access token (pages_manage_posts, pages_read_engagement), which an extended token of yours shows", Secret: true, Required: true},
 			connector.RateCredential(),
 		},
 		Description:     "Posts once on your Facebook page.",

@@ -15,9 +15,12 @@
 // # Credentials
 //
 // An app is made at https://www.linkedin.com/developers/apps, gets the product
-// Community Management API (or Share on LinkedIn, for a member), and a token of its
-// OAuth tools. The author is urn:li:organization:… or urn:li:person:…. With client ID,
-// client secret and a refresh token, the access token is renewed by itself.
+// Community Management API (or Share on LinkedIn, for a member), and a token at
+// https://www.linkedin.com/developers/tools/oauth/token-generator. The author is
+// urn:li:organization: and the number in the address of the page's admin view, or
+// urn:li:person: and the id that the call GET /v2/userinfo shows as sub. With client
+// ID, client secret and a refresh token, the access token is renewed by itself. With
+// client ID and secret alone, a try tells whether the token may post.
 package linkedin
 
 import (
@@ -70,8 +73,8 @@ func (*Connector) Provider() fanfare.Provider {
 		Type: fanfare.Social,
 		CredentialFields: slices.Concat([]fanfare.CredentialField{
 			{Name: authorField, Label: "Author, such as urn:li:organization:5515715 or urn:li:person:8675309", Required: true},
-			{Name: oauth.AccessTokenField, Label: "Access token (scope w_organization_social or w_member_social); left out where it is renewed", Secret: true},
-			{Name: versionField, Label: "API version, such as " + version},
+			{Name: oauth.AccessTokenField, Label: "Access token (scope w_organization_social or w_member_social), or else client ID, client secret and refresh token", Secret: true},
+			{Name: versionField, Label: "API version (" + version + " if left out)"},
 		}, oauth.Fields(false), []fanfare.CredentialField{connector.RateCredential()}),
 		Description:     "Posts once, for all to see, as your LinkedIn page or profile, at most 3,000 characters with the hashtags.",
 		VerifiedAgainst: fanfare.VerifiedContract,
@@ -122,7 +125,7 @@ func (c *Connector) Open(credentials fanfare.Credentials) (fanfare.Connection, e
 		},
 		tokens: rest.API{
 			Name: name, BaseURL: tokens(c.outside), Client: c.outside.HTTP, Patience: c.outside.Patience,
-			Clean: oauth.Redactor(credentials), Authorize: func(*http.Request) {}, Explain: explain,
+			Clean: oauth.Redactor(credentials), Explain: explain,
 		},
 	}
 	if credentials[oauth.ClientIDField] != "" {

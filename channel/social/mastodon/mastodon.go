@@ -48,7 +48,7 @@ func (*Connector) Provider() fanfare.Provider {
 			{Name: tokenField, Label: "Access token (scopes read and write:statuses)", Secret: true, Required: true},
 			connector.RateCredential(),
 		},
-		Description:     "Posts once as your Mastodon account, at most as many characters as your server takes with the hashtags.",
+		Description:     "Posts once as your Mastodon account, at most as many characters as your server takes, with the hashtags.",
 		VerifiedAgainst: fanfare.VerifiedContract,
 		Broadcast:       true,
 	}

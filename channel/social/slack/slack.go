@@ -45,7 +45,7 @@ func (*Connector) Provider() fanfare.Provider {
 		Name: name,
 		Type: fanfare.Social,
 		CredentialFields: []fanfare.CredentialField{
-			{Name: tokenField, Label: "Bot token (scopes chat:write and channels:history)", Secret: true, Required: true},
+			{Name: tokenField, Label: "Bot token (scopes chat:write and channels:history, for a private channel groups:history)", Secret: true, Required: true},
 			{Name: channelField, Label: "Channel ID, such as C0123456789", Required: true},
 			connector.RateCredential(),
 		},

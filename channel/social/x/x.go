@@ -15,8 +15,11 @@
 //
 // An app is made at https://developer.x.com with OAuth 2.0 and the scopes tweet.read,
 // tweet.write, users.read and offline.access; it shows its client ID and secret. The
-// account then lets the app in once, which gives a refresh token. Renewing uses it up:
-// keep no copy of it anywhere else.
+// account then lets the app in once:
+// https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token leads
+// through the requests, the last of which is answered with the refresh token.
+// Renewing uses it up: keep no copy of it anywhere else. The access token is fetched
+// with it, and can be left out.
 package x
 
 import (
@@ -60,7 +63,7 @@ func (*Connector) Provider() fanfare.Provider {
 		Name: name,
 		Type: fanfare.Social,
 		CredentialFields: slices.Concat(oauth.Fields(true), []fanfare.CredentialField{
-			{Name: oauth.AccessTokenField, Label: "Access token (scopes tweet.read, tweet.write, users.read and offline.access); it is renewed before use", Secret: true},
+			{Name: oauth.AccessTokenField, Label: "Access token (scopes tweet.read, tweet.write, users.read and offline.access); left out, it is fetched with the refresh token", Secret: true},
 			connector.RateCredential(),
 		}),
 		Description:     "Posts once as your X account, at most 280 characters with the hashtags, as X counts.",
