@@ -134,7 +134,7 @@ func (s *soak) recoveries(r *soakReport, attempts []attemptSeen) {
 	for _, f := range s.thrown {
 		var back []time.Time
 		for _, a := range ofWorker[f.pid] {
-			if f.kind == "worker killed" && a.outcome == "abandoned" && !a.end.Before(f.at) {
+			if f.kind == "worker killed" && a.outcome == "abandoned" && a.start.Before(f.at) && !a.end.Before(f.at) { // numbers come again
 				back = append(back, next(ofJob[a.job], a))
 			}
 		}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/lib/pq"
@@ -40,27 +42,48 @@ type claimRow struct {
 }
 
 // Claim starts an attempt for each lease whose job waits and is due, and
-// returns those jobs. The others are running, over, or not due yet. Claiming
-// again with the same token returns the same attempt.
+// returns those jobs. The others are running, over, or not due yet. A token is
+// for one claim: an attempt may have been lost and given back since. Where the
+// answer was lost, Held tells what became of it.
 func (s *Store) Claim(ctx context.Context, worker string, leases []fanfare.Lease, ttl time.Duration) ([]fanfare.Claimed, error) {
 	ids, tokens := split(leases)
 	var rows []claimRow
-	err := in(ctx, s.hot.claim).SelectContext(ctx, &rows, pq.Array(ids), pq.Array(tokens), worker, seconds(ttl))
+	// In a transaction, because database/sql repeats any other statement by itself
+	// where lib/pq met the end of a connection, though it may have been carried out.
+	err := s.Atomic(ctx, func(ctx context.Context) error {
+		err := in(ctx, s.hot.claim).SelectContext(ctx, &rows, pq.Array(ids), pq.Array(tokens), worker, seconds(ttl))
+		return wrap(err, "claiming jobs")
+	})
 	if err != nil {
-		return nil, wrap(err, "claiming jobs")
+		return nil, err
 	}
 	claimed := make([]fanfare.Claimed, len(rows))
 	for i, row := range rows {
-		job, err := row.job()
-		if err != nil {
-			return nil, err
-		}
-		claimed[i] = fanfare.Claimed{Job: job, Lease: fanfare.Lease{JobID: row.ID, Token: row.LeaseToken}}
-		if err := row.Steps.into(&claimed[i].Steps); err != nil {
+		if claimed[i], err = row.claimed(); err != nil {
 			return nil, err
 		}
 	}
 	return claimed, nil
+}
+
+// Held returns the attempt that runs under a lease, nil if none does.
+func (s *Store) Held(ctx context.Context, lease fanfare.Lease) (*fanfare.Claimed, error) {
+	var row claimRow
+	err := in(ctx, s.hot.held).GetContext(ctx, &row, lease.JobID, lease.Token)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, wrap(err, "looking for a claim")
+	}
+	held, err := row.claimed()
+	return &held, err
+}
+
+func (r claimRow) claimed() (fanfare.Claimed, error) {
+	job, err := r.job()
+	claimed := fanfare.Claimed{Job: job, Lease: fanfare.Lease{JobID: r.ID, Token: r.LeaseToken}}
+	return claimed, errors.Join(err, r.Steps.into(&claimed.Steps))
 }
 
 func split(leases []fanfare.Lease) (ids, tokens []string) {

@@ -47,15 +47,23 @@ func TestOneOfManyClaimersWins(t *testing.T) {
 	}
 }
 
-func TestClaimingAgainWithTheSameTokenIsTheSameAttempt(t *testing.T) {
+func TestHeldIsWhatWasClaimed(t *testing.T) {
 	db := teststore.New(t)
-	first := db.Claimed(db.Queued())
-	again, err := db.Claim(t.Context(), "w1", []fanfare.Lease{first.Lease}, time.Minute)
-	if err != nil || len(again) != 1 {
-		t.Fatalf("Claim = %v, %v", again, err)
+	job := db.Queued()
+	claimed := db.Claimed(job)
+	held, err := db.Held(t.Context(), claimed.Lease)
+	if diff := cmp.Diff(&claimed, held); diff != "" || err != nil {
+		t.Errorf("%v, (-claimed +held):\n%s", err, diff)
 	}
-	if diff := cmp.Diff(first, again[0]); diff != "" {
-		t.Errorf("(-first +again):\n%s", diff)
+	if held, err := db.Held(t.Context(), teststore.NewLease(job)); held != nil || err != nil {
+		t.Errorf("another lease holds %v, %v", held, err)
+	}
+	db.Lost(job)
+	if _, err := db.Reap(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := db.Held(t.Context(), claimed.Lease); held != nil || err != nil {
+		t.Errorf("a lease that was taken away holds %v, %v", held, err)
 	}
 }
 

@@ -207,19 +207,20 @@ func TestALostReplyToCommitIsToldAndNotRepeated(t *testing.T) {
 	}
 }
 
-// TestALostReplyToAClaimStartsOneAttempt.
+// TestALostReplyToAClaimStartsOneAttempt, which is found by its lease.
 func TestALostReplyToAClaimStartsOneAttempt(t *testing.T) {
 	proxy := newCutter(t, testdb.New(t))
 	db := teststore.Open(t, proxy.url)
 	lease := teststore.NewLease(db.Queued())
-	proxy.cutAfter(lease.Token)
-	var claimed []fanfare.Claimed
-	await.True(t, "the claim is answered", func() bool {
-		var err error
-		claimed, err = db.Claim(t.Context(), "w1", []fanfare.Lease{lease}, time.Minute)
-		return err == nil
+	proxy.cutAfter("COMMIT\x00")
+	_, err := db.Claim(t.Context(), "w1", []fanfare.Lease{lease}, time.Minute)
+	wantCode(t, "the claim", err, fanfare.CodeUnavailable)
+	var held *fanfare.Claimed
+	await.True(t, "the attempt is found", func() bool {
+		held, err = db.Held(t.Context(), lease)
+		return err == nil && held != nil
 	})
-	if len(claimed) != 1 || claimed[0].Job.Attempt != 1 || claimed[0].Lease != lease {
-		t.Errorf("claimed %+v, want attempt 1", claimed)
+	if held.Job.Attempt != 1 || held.Lease != lease {
+		t.Errorf("holds %+v, want attempt 1", held)
 	}
 }

@@ -104,14 +104,12 @@ WITH input AS (
 		j.attempt AS spent, jsonb_build_object('worker', $3::text, 'lease', i.token) AS metadata,
 		NULL::jsonb AS campaign
 )` + recordTransition + `
-, claimed AS (
-	SELECT (job).* FROM changed
-	UNION ALL -- a claim whose answer was lost on the way may be asked for again
-	SELECT j.* FROM jobs j JOIN input i ON j.id = i.job_id AND j.lease_token = i.token
-)
-SELECT ` + jobColumns + `, lease_token,
-	(SELECT jsonb_object_agg(s.name, s.output) FROM job_steps s WHERE s.job_id = claimed.id) AS steps
-FROM claimed`
+SELECT ` + claimColumns + ` FROM changed CROSS JOIN LATERAL (SELECT (job).*) AS claimed`
+
+const heldSQL = `SELECT ` + claimColumns + ` FROM jobs AS claimed WHERE id = $1 AND lease_token = $2`
+
+const claimColumns = jobColumns + `, lease_token,
+	(SELECT jsonb_object_agg(s.name, s.output) FROM job_steps s WHERE s.job_id = claimed.id) AS steps`
 
 var stepSQL = `
 WITH input AS (
@@ -236,7 +234,7 @@ WITH due AS (
 // hotStatements are prepared once per connection: a typo in one stops the
 // program at its start, and a round trip is saved at each call.
 type hotStatements struct {
-	job, submit, claim, heartbeat, step, finish, cancel, reap, expire, relay, turn named
+	job, submit, claim, held, heartbeat, step, finish, cancel, reap, expire, relay, turn named
 }
 
 func (h *hotStatements) prepare(ctx context.Context, db *sqlx.DB) error {
@@ -248,6 +246,7 @@ func (h *hotStatements) prepare(ctx context.Context, db *sqlx.DB) error {
 		{"job", &h.job, `SELECT ` + jobColumns + ` FROM jobs WHERE id = $1 AND user_id = $2`},
 		{"submit", &h.submit, submitSQL},
 		{"claim", &h.claim, claimSQL},
+		{"held", &h.held, heldSQL},
 		{"heartbeat", &h.heartbeat, heartbeatSQL},
 		{"step", &h.step, stepSQL},
 		{"finish", &h.finish, finishSQL},

@@ -3,7 +3,9 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -276,5 +278,56 @@ func TestWhatWasDoneSurvivesAnOutage(t *testing.T) {
 	}
 	if calls := r.model.asked(); len(calls) != 3 || r.db.Now(job).Attempt != 1 {
 		t.Errorf("asked %v in %d attempts; want nothing twice", calls, r.db.Now(job).Attempt)
+	}
+}
+
+// deaf is a database whose first answer to a claim gets lost.
+type deaf struct {
+	*teststore.DB
+	meanwhile func()
+	asked     atomic.Int32
+}
+
+func (d *deaf) Claim(ctx context.Context, id string, leases []fanfare.Lease, ttl time.Duration) ([]fanfare.Claimed, error) {
+	claimed, err := d.DB.Claim(ctx, id, leases, ttl)
+	if d.asked.Add(1) > 1 || err != nil {
+		return claimed, err
+	}
+	d.meanwhile()
+	return nil, fanfare.Errorf(fanfare.CodeUnavailable, "The database can't be reached right now.")
+}
+
+// TestAClaimWhoseAnswerIsLost goes on, unless its attempt was given to nobody
+// meanwhile: then another begins, and each has an audit trail of its own.
+func TestAClaimWhoseAnswerIsLost(t *testing.T) {
+	for name, test := range map[string]struct {
+		reaped   bool
+		attempts []string
+	}{
+		"at once":              {false, []string{"succeeded"}},
+		"after its lease ends": {true, []string{"abandoned", "succeeded"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := &deaf{DB: teststore.New(t)}
+			r := rigWith(t, db.DB, db)
+			job := r.submit()
+			db.meanwhile = func() {
+				if !test.reaped {
+					return
+				}
+				db.Lost(job)
+				if _, err := db.Reap(t.Context(), 10); err != nil {
+					t.Error(err)
+				}
+			}
+			if status := r.handle(job); status != fanfare.JobSucceeded {
+				t.Errorf("the job is %s", status)
+			}
+			ends := db.Query(`SELECT e.metadata->>'outcome' FROM audit_logs s JOIN audit_logs e ON e.metadata->>'lease' = s.metadata->>'lease'
+				WHERE s.action = 'job.attempt.start' AND e.action = 'job.attempt.end' AND s.resource = $1 ORDER BY e.id`, job.ID)
+			if diff := cmp.Diff(test.attempts, ends); diff != "" {
+				t.Errorf("attempts (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -23,6 +23,7 @@ import (
 // Store is what a worker needs of the database.
 type Store interface {
 	Claim(ctx context.Context, worker string, leases []fanfare.Lease, ttl time.Duration) ([]fanfare.Claimed, error)
+	Held(ctx context.Context, lease fanfare.Lease) (*fanfare.Claimed, error)
 	Heartbeat(ctx context.Context, worker string, leases []fanfare.Lease, ttl time.Duration) (cancel map[string]bool, err error)
 	RecordSteps(ctx context.Context, steps []fanfare.StepDone) ([]fanfare.Job, error)
 	Finish(ctx context.Context, outcomes []fanfare.Outcome) ([]fanfare.Job, error)
@@ -154,15 +155,23 @@ func (w *Worker) Handle(ctx context.Context, kind, jobID string) (fanfare.JobSta
 	return w.attempt(context.WithoutCancel(ctx), definition, *claimed)
 }
 
-// claim asks a second time with the same token when the answer was lost: the
-// attempt may have started, and would be nobody's until its lease expires.
+// claim looks for its attempt where the answer was lost: it may have started,
+// and would be nobody's until its lease expires. If it has not, or was given back
+// meanwhile, the claim is made again, under another lease.
 func (w *Worker) claim(ctx context.Context, jobID string) (*fanfare.Claimed, error) {
-	lease := fanfare.Lease{JobID: jobID, Token: uuid.Must(uuid.NewV4()).String()}
+	lease := newLease(jobID)
 	claimed, err := w.claims.do(ctx, lease)
-	if fanfare.ErrorCode(err) == fanfare.CodeUnavailable {
-		claimed, err = w.claims.do(ctx, lease)
+	if fanfare.ErrorCode(err) != fanfare.CodeUnavailable {
+		return claimed, err
 	}
-	return claimed, err
+	if claimed, err = w.store.Held(ctx, lease); err != nil || claimed != nil {
+		return claimed, err
+	}
+	return w.claims.do(ctx, newLease(jobID))
+}
+
+func newLease(jobID string) fanfare.Lease {
+	return fanfare.Lease{JobID: jobID, Token: uuid.Must(uuid.NewV4()).String()}
 }
 
 func (w *Worker) attempt(ctx context.Context, definition jobs.Definition, claimed fanfare.Claimed) (status fanfare.JobStatus, err error) {
