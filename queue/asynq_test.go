@@ -44,7 +44,7 @@ func asynqServer(t *testing.T, q *testqueue.Queue, hook redis.Hook, handle asynq
 
 func add(t *testing.T, q *testqueue.Queue, options ...asynq.Option) {
 	t.Helper()
-	options = append(options, asynq.Queue("ai"), asynq.TaskID("task"))
+	options = append([]asynq.Option{asynq.Queue("ai"), asynq.TaskID("task")}, options...)
 	if _, err := asynq.NewClientFromRedisClient(q.Redis).Enqueue(asynq.NewTask("kind", nil), options...); err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +85,7 @@ func TestAsynqAcknowledgesWithADeadContext(t *testing.T) {
 	if err := await.Value(t, "another", hook.contexts); !errors.Is(err, context.Canceled) {
 		t.Errorf("the second acknowledgement came with a context that ends with %v", err)
 	}
+	await.Value(t, "a third, after the second", hook.contexts)
 	if info := task(q, "task"); info == nil || info.State != asynq.TaskStateActive {
 		t.Errorf("the task that was done is %+v, want it active still", info)
 	}
@@ -130,36 +131,42 @@ func calls(cmd redis.Cmder, key string) bool {
 func TestAsynqForgetsATaskWithoutALease(t *testing.T) {
 	t.Parallel()
 	q := testqueue.New(t)
-	add(t, q)
-	hold(t, q)
-	if n := q.Redis.Del(t.Context(), "asynq:{ai}:lease").Val(); n != 1 {
-		t.Fatal("there is no lease set")
+	abandon(t, q, "without", 2*time.Hour) // so that it would be found first
+	abandon(t, q, "with", time.Hour)
+	if n := q.Redis.ZRem(t.Context(), "asynq:{ai}:lease", "without").Val(); n != 1 {
+		t.Fatal("the task has no lease")
 	}
-	recovered := &scripts{key: "asynq:{ai}:lease", seen: make(chan string, 10)}
-	asynqServer(t, q, recovered, func(context.Context, *asynq.Task) error { return nil })
-	await.Value(t, "a look for tasks whose lease is over", recovered.seen)
-	if info := task(q, "task"); info == nil || info.State != asynq.TaskStateActive {
-		t.Errorf("the task is %+v, want it active still", info)
+	recovered := make(chan string, 10)
+	asynqServer(t, q, nil, func(ctx context.Context, _ *asynq.Task) error {
+		id, _ := asynq.GetTaskID(ctx)
+		recovered <- id
+		return nil
+	})
+	if id := await.Value(t, "the task with a lease", recovered); id != "with" {
+		t.Errorf("the task %q came again", id)
+	}
+	if info := task(q, "without"); info == nil || info.State != asynq.TaskStateActive {
+		t.Errorf("the task without a lease is %+v, want it active still", info)
 	}
 }
 
-// scripts tells of each call of a script with a first key, once it is over.
-type scripts struct {
-	acknowledgements
-	key  string
-	seen chan string
-}
-
-func (s *scripts) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		if calls(cmd, s.key) {
-			select {
-			case s.seen <- cmd.Name():
-			default:
-			}
-		}
-		return err
+// abandon adds a task and makes it active, as asynq's own dequeue does, under
+// the lease of a worker that died long ago.
+func abandon(t *testing.T, q *testqueue.Queue, id string, ago time.Duration) {
+	t.Helper()
+	add(t, q, asynq.TaskID(id))
+	if got := q.Redis.RPopLPush(t.Context(), "asynq:{ai}:pending", "asynq:{ai}:active").Val(); got != id {
+		t.Fatalf("the next task is %q", got)
+	}
+	lease := redis.Z{Score: float64(time.Now().Add(-ago).Unix()), Member: id}
+	_, err := q.Redis.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		p.HSet(t.Context(), "asynq:{ai}:t:"+id, "state", "active")
+		p.HDel(t.Context(), "asynq:{ai}:t:"+id, "pending_since")
+		p.ZAdd(t.Context(), "asynq:{ai}:lease", lease)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -177,6 +184,9 @@ func TestAsynqBurnsRetriesAfterADeadline(t *testing.T) {
 	})
 	if len(called) != 0 {
 		t.Error("its handler was called")
+	}
+	if info := task(q, "task"); info.Retried != 2 {
+		t.Errorf("it was archived after %d retries", info.Retried)
 	}
 }
 
