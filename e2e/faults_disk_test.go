@@ -30,9 +30,9 @@ func diskFull(t testing.TB, program string) []string {
 	ballast := filepath.Join(disk, "ballast")
 	fill(t, ballast)
 	submitted := make(chan []string)
-	go func() { submitted <- c.submitAll(40, 60) }()
-	if !soon(patience, func() bool { return c.refused.Load() > 0 || c.writesRefused() }) {
-		c.violated("PostgreSQL went on writing: nothing was tested")
+	go func() { submitted <- c.submitUntilRefused(40) }()
+	if !soon(patience, func() bool { c.writeMuch(); return c.refused.Load() > 0 }) {
+		c.violated("no submission was refused: nothing was tested")
 	}
 	c.wantAnswer("/health/live", http.StatusOK)
 	<-time.After(5 * time.Second)
@@ -55,12 +55,20 @@ func diskFull(t testing.TB, program string) []string {
 	return c.broken()
 }
 
-// writesRefused makes PostgreSQL write, more than it has room for.
-func (c *cluster) writesRefused() bool {
+// submitUntilRefused submits briefs until one has to be repeated, and returns
+// the jobs of all.
+func (c *cluster) submitUntilRefused(from int) (ids []string) {
+	for giveUp := time.Now().Add(patience); c.refused.Load() == 0 && time.Now().Before(giveUp); {
+		ids = append(ids, c.submitAll(from+len(ids), from+len(ids)+8)...)
+	}
+	return ids
+}
+
+// writeMuch makes PostgreSQL write, more than it has room for.
+func (c *cluster) writeMuch() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_, err := c.db.ExecContext(ctx, `CREATE TABLE ballast AS SELECT repeat(md5(i::text), 30) FROM generate_series(1, 5000) i; DROP TABLE ballast`)
-	return err != nil
+	_, _ = c.db.ExecContext(ctx, `CREATE TABLE ballast AS SELECT repeat(md5(i::text), 30) FROM generate_series(1, 5000) i; DROP TABLE ballast`)
 }
 
 // smallDisk mounts a file system in memory, which takes root.
