@@ -3,22 +3,18 @@
 package e2e
 
 import (
-	"io"
-	"net"
 	"net/url"
-	"sync"
+	"strings"
 	"testing"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
 )
 
-// gate is a proxy that can be shut: it breaks every connection then, and takes
-// no new one until it is open again.
+// gate is a proxy that can be shut, or held up.
 type gate struct {
-	listener net.Listener
-	target   string
-
-	mu    sync.Mutex
-	shut  bool
-	conns map[net.Conn]bool
+	t     testing.TB
+	proxy *toxiproxy.Proxy
 }
 
 // newGate returns the gate, and rawURL changed to lead through it.
@@ -28,70 +24,41 @@ func newGate(t testing.TB, rawURL string) (*gate, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(server, "gate", "127.0.0.1:0", u.Host)
+	if err := proxy.Start(); err != nil {
+		t.Fatalf("starting a proxy: %v", err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
-	g := &gate{listener: listener, target: u.Host, conns: map[net.Conn]bool{}}
-	go g.serve()
-	u.Host = listener.Addr().String()
-	return g, u.String()
+	t.Cleanup(proxy.Stop)
+	u.Host = proxy.Listen
+	return &gate{t: t, proxy: proxy}, u.String()
 }
 
-// close shuts the gate.
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.shut = true
-	for conn := range g.conns {
-		_ = conn.Close()
-	}
-}
+// close breaks every connection, and takes no new one.
+func (g *gate) close() { g.proxy.Stop() }
 
+// open takes connections again, once the system gives its port back.
 func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.shut = false
+	g.t.Helper()
+	eventually(g.t, patience, "the gate to open", func() bool { return g.proxy.Start() == nil })
 }
 
-func (g *gate) serve() {
-	for {
-		client, err := g.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", g.target)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		if g.enter(client, server) {
-			go g.pass(client, server)
-			go g.pass(server, client)
-		}
+// stall swallows what the server answers. Requests still arrive, and
+// connections stay.
+func (g *gate) stall() {
+	g.t.Helper()
+	_, err := g.proxy.Toxics.AddToxicJson(strings.NewReader(
+		`{"name": "stall", "type": "timeout", "stream": "downstream", "attributes": {"timeout": 0}}`))
+	if err != nil {
+		g.t.Fatalf("stalling a proxy: %v", err)
 	}
 }
 
-func (g *gate) enter(conns ...net.Conn) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, conn := range conns {
-		if g.shut {
-			_ = conn.Close()
-		} else {
-			g.conns[conn] = true
-		}
-	}
-	return !g.shut
-}
-
-func (g *gate) pass(from, to net.Conn) {
-	_, _ = io.Copy(to, from)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, conn := range []net.Conn{from, to} {
-		_ = conn.Close()
-		delete(g.conns, conn)
+// flow lets answers pass again, on new connections: those that were stalled
+// have lost bytes, and end.
+func (g *gate) flow() {
+	g.t.Helper()
+	if err := g.proxy.Toxics.RemoveToxic(g.t.Context(), "stall"); err != nil {
+		g.t.Fatalf("letting a proxy flow: %v", err)
 	}
 }
