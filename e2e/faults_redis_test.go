@@ -5,7 +5,9 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,7 +15,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"fanfare/internal/devservices"
-	"fanfare/internal/testdb"
 	"fanfare/migrations"
 	"fanfare/store"
 )
@@ -89,48 +90,95 @@ func jobsOf(tasks []string) (ids []string) {
 	return ids
 }
 
-func TestRedisRestartedWithoutItsFile(t *testing.T) {
-	holds(t, func(t testing.TB, program string) []string { return redisRestarted(t, program, forgetful, nil) })
+func TestRedisRestartedWithoutItsFile(t *testing.T)  { holds(t, redisForgetsAll) }
+func TestRedisRestartedWithItsFile(t *testing.T)     { holds(t, redisForgetsNothing) }
+func TestRedisRestartedWithHalfItsFile(t *testing.T) { holds(t, redisForgetsSome) }
+
+func redisForgetsAll(t testing.TB, program string) []string {
+	return redisRestarted(clusterOf(t, program, 300*time.Millisecond), func() {},
+		func(kept, lost int) bool { return kept == 0 && lost > 0 })
 }
 
-func TestRedisRestartedWithItsFile(t *testing.T) {
-	holds(t, func(t testing.TB, program string) []string { return redisRestarted(t, program, durable, nil) })
+func redisForgetsNothing(t testing.TB, program string) []string {
+	services, _ := durable(t)
+	return redisRestarted(clusterOn(t, program, services, 300*time.Millisecond), func() {},
+		func(kept, lost int) bool { return kept > 0 && lost == 0 })
 }
 
-func TestRedisRestartedWithHalfItsFile(t *testing.T) {
-	holds(t, func(t testing.TB, program string) []string { return redisRestarted(t, program, durable, cutTail) })
+func redisForgetsSome(t testing.TB, program string) []string {
+	services, dir := durable(t)
+	return redisRestarted(clusterOn(t, program, services, 300*time.Millisecond), func() { cutTail(t, dir) },
+		func(kept, lost int) bool { return kept > 0 && lost > 0 })
 }
 
-func redisRestarted(t testing.TB, program string, start func(testing.TB) (*devservices.Services, string), spoil func(t testing.TB, dir string)) []string {
-	services, dir := start(t)
-	c := clusterOn(t, program, services, 300*time.Millisecond)
-	c.scheduler("scheduler")
-	c.worker("worker1", "WORKER_CONCURRENCY=4")
-	c.worker("worker2", "WORKER_CONCURRENCY=4")
+// redisRestarted kills Redis again and again. What it says of the tasks that
+// it kept and lost, all in all, must be what was meant.
+func redisRestarted(c *cluster, spoil func(), meant func(kept, lost int) bool) []string {
+	processes := []*process{c.scheduler("scheduler"), c.worker("worker1", "WORKER_CONCURRENCY=4"), c.worker("worker2", "WORKER_CONCURRENCY=4")}
 	c.awaitWorkers(2)
 	ids := c.submitAll(0, 60)
+	var away, kept, lost []string
 	for range 3 {
-		if err := c.services.Redis.Kill(); err != nil {
-			t.Fatal(err)
+		held := c.killRedis()
+		away = append(away, c.submitAll(len(ids)+len(away), len(ids)+len(away)+5)...)
+		spoil()
+		left := c.startRedis(processes)
+		for _, task := range held {
+			if slices.Contains(left, task) {
+				kept = append(kept, task)
+			} else {
+				lost = append(lost, task)
+			}
 		}
-		ids = append(ids, c.submitAll(len(ids), len(ids)+5)...)
-		if spoil != nil {
-			spoil(t, dir)
-		}
-		if err := c.services.Redis.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, c.submitAll(len(ids), len(ids)+15)...)
+		ids = append(ids, c.submitAll(len(ids)+len(away), len(ids)+len(away)+15)...)
 	}
-	if c.unfinished() < 1 {
-		c.violated("everything was done before Redis was restarted: nothing was tested")
+	c.t.Logf("Redis kept %d tasks, and lost %d", len(kept), len(lost))
+	if !meant(len(kept), len(lost)) {
+		c.violated("Redis kept %d tasks, and lost %d: that is not what was to be tested", len(kept), len(lost))
 	}
+	ids = append(ids, away...)
 	c.awaitEnded(ids)
+	if n := c.unended(away); n > 0 {
+		c.violated("%d of %d jobs that came while Redis was away were not over", n, len(away))
+	}
+	slices.Sort(lost)
+	if n := c.unended(jobsOf(slices.Compact(lost))); n > 0 {
+		c.violated("%d jobs whose tasks Redis lost were not over", n)
+	}
 	if n := c.refused.Load(); n > 0 {
 		c.violated("%d submissions were refused", n)
 	}
 	c.checkSucceeded(ids)
 	return c.broken()
+}
+
+// killRedis kills Redis, and returns the tasks that it held.
+func (c *cluster) killRedis() (tasks []string) {
+	c.t.Helper()
+	rdb := c.redis()
+	// Nobody changes anything between the look and the end.
+	if err := rdb.Do(c.t.Context(), "CLIENT", "PAUSE", time.Minute.Milliseconds(), "WRITE").Err(); err != nil {
+		c.t.Fatalf("stopping writes to Redis: %v", err)
+	}
+	tasks = c.tasks(rdb, "pending", "active")
+	if err := c.services.Redis.Kill(); err != nil {
+		c.t.Fatal(err)
+	}
+	return tasks
+}
+
+// startRedis starts it again, and returns the tasks that it holds then. The
+// processes stand still until it has looked: they would bring theirs.
+func (c *cluster) startRedis(processes []*process) (tasks []string) {
+	c.t.Helper()
+	for _, p := range processes {
+		p.signal(syscall.SIGSTOP)
+		defer p.signal(syscall.SIGCONT)
+	}
+	if err := c.services.Redis.Start(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.tasks(c.redis(), "pending", "active")
 }
 
 // cutTail takes the last third off the file that Redis appends to, in the
@@ -158,12 +206,6 @@ func durable(t testing.TB) (services *devservices.Services, dir string) {
 		t.Fatal(err)
 	}
 	return serversIn(t, devservices.Options{Dir: dir, Postgres: true, Redis: true, Durable: true}), dir
-}
-
-// forgetful are servers of which Redis starts empty each time.
-func forgetful(t testing.TB) (services *devservices.Services, dir string) {
-	t.Helper()
-	return testdb.OwnServers(t), ""
 }
 
 func serversIn(t testing.TB, options devservices.Options) *devservices.Services {

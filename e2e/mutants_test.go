@@ -88,6 +88,9 @@ func redisMutants() []mutant {
 		{"store/transition.go", `j.status IN ('scheduled', 'queued', 'retrying') AND j.deadline > now()`, `j.deadline > now()`},
 		{"store/transition.go", `attempt = j.attempt + 1, run_at = NULL,`, `attempt = j.attempt + 1, run_at = NULL, finished_at = NULL, result = NULL, error = NULL,`},
 	}
+	noRelay := []edit{
+		{"scheduler/relay.go", `r.Outbox.Uncarried(ctx, relayBatch, relayAgain)`, `r.Outbox.Uncarried(ctx, 0, relayAgain)`},
+	}
 	return []mutant{
 		{"with claims of what is over", claimsAnything, acknowledgementsCut, "final events"},
 		{"with claims of what runs, a clock ahead", claimsAnything, func(t testing.TB, program string) []string {
@@ -96,9 +99,9 @@ func redisMutants() []mutant {
 		{"with claims of what runs, a clock behind", claimsAnything, func(t testing.TB, program string) []string {
 			return workersClockOff(t, program, skewed(t, claimsAnything...), "-5")
 		}, "attempts without exactly one start and one end"},
-		{"without a relay, on a Redis that forgets", []edit{
-			{"scheduler/relay.go", `r.Outbox.Uncarried(ctx, relayBatch, relayAgain)`, `r.Outbox.Uncarried(ctx, 0, relayAgain)`},
-		}, func(t testing.TB, program string) []string { return redisRestarted(t, program, durable, cutTail) }, "accepted jobs were not over"},
+		{"without a relay, on a Redis that forgets all", noRelay, redisForgetsAll, "jobs whose tasks Redis lost were not over"},
+		{"without a relay, on a Redis that forgets some", noRelay, redisForgetsSome, "jobs whose tasks Redis lost were not over"},
+		{"without a relay, on a Redis that forgets nothing", noRelay, redisForgetsNothing, "jobs that came while Redis was away were not over"},
 		{"with lost jobs that keep their task's number", []edit{
 			{"store/transition.go", "dispatch = j.dispatch + CASE WHEN due.next = 'retrying' THEN 1 ELSE 0 END,\n", "\n"},
 			{"scheduler/relay.go", `	if err != nil || added {`, `	if added || err == nil {`},
@@ -106,9 +109,7 @@ func redisMutants() []mutant {
 		{"with answers that wait for Redis's memory", []edit{
 			{"api/idempotency.go", `		s.carry(ctx, answer.job)`, `		_, err = s.Queue.Enqueue(ctx, answer.job)`},
 		}, redisOutOfMemory, "submissions were refused"},
-		{"without a relay, on a Redis that was full", []edit{
-			{"scheduler/relay.go", `r.Outbox.Uncarried(ctx, relayBatch, relayAgain)`, `r.Outbox.Uncarried(ctx, 0, relayAgain)`},
-		}, redisOutOfMemory, "accepted jobs were not over"},
+		{"without a relay, on a Redis that was full", noRelay, redisOutOfMemory, "accepted jobs were not over"},
 	}
 }
 
