@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,31 +47,97 @@ func TestSlowLoris(t *testing.T) { holds(t, slowLoris) }
 func slowLoris(t testing.TB, program string) []string {
 	const each, within = 300, 40 * time.Second
 	c := clusterOf(t, program, 0)
-	var slow []stranger
+	server := c.watched()
+	before := server.footprint(t)
+	var headers, bodies []stranger
 	for range each {
 		header, body := c.stranger(), c.stranger()
 		_, _ = io.WriteString(header, "GET /api/health HTTP/1.1\r\nHost: fanfare\r\nX-A: ")
 		_, _ = fmt.Fprintf(body, "POST /api/campaign HTTP/1.1\r\nHost: fanfare\r\nAuthorization: Bearer %s\r\n"+
 			"Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{\"prompt\": \"", c.key)
-		slow = append(slow, header, body)
+		headers, bodies = append(headers, header), append(bodies, body)
 	}
-	left := len(slow)
+	server.awaitConnections(c, 2*each)
 	ended := soon(within, func() bool {
 		c.wantAnswer("/health/ready", http.StatusOK)
-		var open []stranger
-		for _, s := range slow {
-			if _, err := s.Write([]byte("y")); err == nil && !s.gone() {
-				open = append(open, s)
-			}
-		}
-		slow = open
-		left = len(open)
-		return left == 0
+		headers, bodies = stillOpen(headers), stillOpen(bodies)
+		return len(headers)+len(bodies) == 0
 	})
 	if !ended {
-		c.violated("%d slow connections were still open after %s", left, within)
+		c.violated("after %s slow connections were still open: %d in their headers, %d in their bodies", within, len(headers), len(bodies))
 	}
+	server.checkReturns(c, before, 100<<20, within)
 	return c.broken()
+}
+
+// stillOpen sends a byte on each connection, and returns those that take it.
+func stillOpen(slow []stranger) (open []stranger) {
+	for _, s := range slow {
+		if _, err := s.Write([]byte("y")); err == nil && !s.gone() {
+			open = append(open, s)
+		}
+	}
+	return open
+}
+
+// watchedAPI is one that tells of itself.
+type watchedAPI struct {
+	*process
+	metrics string // where
+}
+
+// watched starts an API, which is the cluster's only one from now on.
+func (c *cluster) watched(extra ...string) watchedAPI {
+	c.t.Helper()
+	metrics := closedPort(c.t)
+	p := c.api(append(extra, "METRICS_ADDR="+metrics)...)
+	c.apis = c.apis[len(c.apis)-1:]
+	return watchedAPI{p, metrics}
+}
+
+// footprint is what the API takes.
+func (a watchedAPI) footprint(t testing.TB) footprint {
+	t.Helper()
+	response, err := http.Get("http://" + a.metrics + "/metrics")
+	if err != nil {
+		t.Fatalf("counting goroutines: %v", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	found := goroutinesLine.FindStringSubmatch(read(t, response.Body))
+	if found == nil {
+		t.Fatal("the API does not tell of its goroutines")
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatalf("counting goroutines: %v", err)
+	}
+	return footprint{memory: residentMemory(t, a.process), goroutines: n}
+}
+
+// awaitConnections waits until so many stand. What is to be seen of fewer says
+// nothing.
+func (a watchedAPI) awaitConnections(c *cluster, n int) {
+	c.t.Helper()
+	stood := 0
+	if !soon(patience, func() bool { stood = established(c.t, a.process); return stood >= n }) {
+		c.violated("only %d connections stood, want %d: too little was tested", stood, n)
+	}
+}
+
+// checkReturns: the API comes to take what it took before, and a little.
+func (a watchedAPI) checkReturns(c *cluster, before footprint, more int, within time.Duration) {
+	c.t.Helper()
+	after := footprint{}
+	back := soon(within, func() bool {
+		after = a.footprint(c.t)
+		return after.memory < before.memory+more && after.goroutines <= before.goroutines+50
+	})
+	if !back {
+		c.violated("the API took %d MiB and %d goroutines before, and takes %d MiB and %d after",
+			before.memory>>20, before.goroutines, after.memory>>20, after.goroutines)
+	}
+	c.t.Logf("the API took %d MiB and %d goroutines before, %d MiB and %d after",
+		before.memory>>20, before.goroutines, after.memory>>20, after.goroutines)
 }
 
 // A thousand readers of a stream, and a thousand of plain answers, take nothing.

@@ -162,7 +162,10 @@ func otherMutants() []mutant {
 		}, gzipBomb, "with a bomb"},
 		{"with patience for headers", []edit{
 			{"app/api.go", "		ReadHeaderTimeout: 10 * time.Second,\n", ""},
-		}, slowLoris, "slow connections were still open"},
+		}, slowLoris, "slow connections were still open: 300 in their headers, 0 in their bodies"},
+		{"with patience for bodies", []edit{
+			{"api/body.go", `bodyTimeout = 15 * time.Second`, `bodyTimeout = time.Hour`},
+		}, slowLoris, "slow connections were still open: 0 in their headers, 300 in their bodies"},
 		{"with patience for readers of streams", []edit{
 			{"api/sse.go", `time.Now().Add(writeLimit)`, `time.Now().Add(writeLimit + time.Hour)`},
 		}, thousandStalledReaders, "connections of stalled readers were still open"},
