@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,6 +59,8 @@ func workersClockOff(t testing.TB, program, wrong, minutes string) []string {
 	off := c.worker("wrong", append(slow, minutesOff+minutes)...)
 	c.program = program
 	c.awaitWorkers(2)
+	c.checkClock(right, 0)
+	c.checkClock(off, minutesIn(t, minutes))
 	ids := c.submitAll(0, 20)
 	eventually(t, patience, "both workers to have work", func() bool { return c.runningOn(right) > 0 && c.runningOn(off) > 0 })
 	<-time.After(100 * time.Second) // asynq's lease, its grace, and the period of its recoverer
@@ -74,6 +78,29 @@ func workersClockOff(t testing.TB, program, wrong, minutes string) []string {
 	}
 	c.checkSucceeded(ids)
 	return c.broken()
+}
+
+// checkClock: a process's clock is off by as much as it should be, by the time
+// that its log gives for its first line.
+func (c *cluster) checkClock(p *process, by time.Duration) {
+	c.t.Helper()
+	line, _, _ := strings.Cut(p.output(), "\n")
+	var entry struct{ Time time.Time }
+	if err := json.Unmarshal([]byte(line), &entry); err != nil {
+		c.t.Fatalf("reading the time of %q: %v", line, err)
+	}
+	if off := time.Until(entry.Time); (off - by).Abs() > time.Minute {
+		c.violated("the clock of %s is off by %s, want %s: nothing was tested", p.name, off.Round(time.Second), by)
+	}
+}
+
+func minutesIn(t testing.TB, minutes string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(minutes + "m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // failOnce has the model fail at each question for the first time.
