@@ -146,39 +146,56 @@ func TestThousandStalledReaders(t *testing.T) { holds(t, thousandStalledReaders)
 func thousandStalledReaders(t testing.TB, program string) []string {
 	const each, within, most = 1000, 5 * time.Minute, 600 << 20
 	c := clusterOf(t, program, 0)
-	api := c.api("RATE_LIMIT_API=100000000/1m")
-	c.apis = c.apis[1:]
+	server := c.watched("RATE_LIMIT_API=100000000/1m")
 	job := c.runByHand()
 	job.steps(20)
-	before := residentMemory(t, api)
-	var stalled []stranger
+	before := server.footprint(t)
+	var streams []stranger
 	for range each {
-		stream, plain := c.stranger(), c.stranger()
+		stream := c.stranger()
 		_, _ = fmt.Fprintf(stream, "GET /api/jobs/%s/events HTTP/1.1\r\nHost: fanfare\r\nAuthorization: Bearer %s\r\n\r\n", job.lease.JobID, c.key)
-		// Asked for again and again: more than the system holds.
-		_, _ = io.WriteString(plain, strings.Repeat("GET /api/openapi.json HTTP/1.1\r\nHost: fanfare\r\n\r\n", 100))
-		stalled = append(stalled, stream, plain)
+		streams = append(streams, stream)
 	}
+	c.checkBegun(streams)
+	for range each {
+		// Asked for again and again: more than the system holds.
+		_, _ = io.WriteString(c.stranger(), strings.Repeat("GET /api/openapi.json HTTP/1.1\r\nHost: fanfare\r\n\r\n", 100))
+	}
+	server.awaitConnections(c, 2*each)
 	job.write()
 	job.steps(eventsBefore + eventsAfter - 20)
 	job.finish() // a stream ends once its reader has had everything
-	peak := 0
-	watch := func(condition func() bool) bool {
-		return soon(within, func() bool { peak = max(peak, residentMemory(t, api)); return condition() })
-	}
-	left := 0
-	if !watch(func() bool { left = established(t, api); return left < 50 }) {
+	peak, left := 0, 0
+	ended := soon(within, func() bool {
+		peak, left = max(peak, residentMemory(t, server.process)), established(t, server.process)
+		return left < 50
+	})
+	if !ended {
 		c.violated("%d connections of stalled readers were still open after %s", left, within)
 	}
 	c.wantAnswer("/health/ready", http.StatusOK)
 	if peak > most {
-		c.violated("%d stalled readers made the API take %d MiB", len(stalled), peak>>20)
+		c.violated("%d stalled readers made the API take %d MiB", 2*each, peak>>20)
 	}
-	if !watch(func() bool { return residentMemory(t, api) < before+150<<20 }) {
-		c.violated("the API took %d MiB before, and takes %d MiB after", before>>20, residentMemory(t, api)>>20)
-	}
-	t.Logf("the API took %d MiB before, %d MiB at most, %d MiB after", before>>20, peak>>20, residentMemory(t, api)>>20)
+	server.checkReturns(c, before, 150<<20, within)
+	t.Logf("the API took %d MiB at most", peak>>20)
 	return c.broken()
+}
+
+// checkBegun reads the first line of each answer, and nothing more.
+func (c *cluster) checkBegun(readers []stranger) {
+	c.t.Helper()
+	const want = "HTTP/1.1 200 OK\r\n"
+	begun, line := 0, make([]byte, len(want))
+	for _, r := range readers {
+		_ = r.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if _, err := io.ReadFull(r, line); err == nil && string(line) == want {
+			begun++
+		}
+	}
+	if begun < len(readers) {
+		c.violated("%d of %d answers began: too little was tested", begun, len(readers))
+	}
 }
 
 // established counts a process's open sockets.
