@@ -119,6 +119,20 @@ func (c *cluster) checkEnded(ids []string) {
 	})
 }
 
+// checkAllEnded does so for whatever jobs there are.
+func (c *cluster) checkAllEnded() {
+	c.t.Helper()
+	c.checkEnded(c.jobs())
+}
+
+func (c *cluster) jobs() (ids []string) {
+	c.t.Helper()
+	if err := c.db.QueryRow(`SELECT coalesce(array_agg(id::text), '{}') FROM jobs`).Scan(pq.Array(&ids)); err != nil {
+		c.t.Fatal(err)
+	}
+	return ids
+}
+
 type countCheck struct {
 	what, query string
 	want        int

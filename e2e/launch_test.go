@@ -47,6 +47,7 @@ func workerKilledWhileItSends(t testing.TB, program string) []string {
 	if c.abandoned() != kills {
 		c.violated("%d attempts were lost with their worker, want %d", c.abandoned(), kills)
 	}
+	c.checkAllEnded()
 	return c.broken()
 }
 
@@ -109,12 +110,12 @@ type receiver struct {
 
 func newReceiver(t testing.TB, delay time.Duration) *receiver {
 	t.Helper()
-	return newReceiverThat(t, func(int) { time.Sleep(delay) }) // as long as a mail server takes
+	return newReceiverThat(t, func(int, string) { time.Sleep(delay) }) // as long as a mail server takes
 }
 
-// newReceiverThat does something between a receipt, whose number it is told,
-// and the answer.
-func newReceiverThat(t testing.TB, does func(n int)) *receiver {
+// newReceiverThat does something between a receipt, whose number and recipient
+// it is told, and the answer.
+func newReceiverThat(t testing.TB, does func(n int, to string)) *receiver {
 	t.Helper()
 	r := &receiver{t: t, path: filepath.Join(t.TempDir(), "receipts")}
 	file, err := os.OpenFile(r.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -127,7 +128,7 @@ func newReceiverThat(t testing.TB, does func(n int)) *receiver {
 			if _, err := fmt.Fprintln(file, strings.Join(m.To, " ")); err != nil {
 				return err
 			}
-			does(r.received())
+			does(r.received(), strings.Join(m.To, " "))
 			return nil
 		},
 	})
