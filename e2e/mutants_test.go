@@ -66,6 +66,12 @@ func launchMutants() []mutant {
 		{"with deliveries that are pending while they are sent, under mixed load", pendingWhileSent, func(t testing.TB, program string) []string {
 			return soakedBy(t, program, kindsOfFault()[:1], 800, 25)
 		}, "got 2 messages"},
+		{"without lease tokens on the ledger", []edit{
+			{"store/launches.go", "lease_token = $2 FOR SHARE", "$2::uuid IS NOT NULL FOR SHARE"},
+		}, workerPausedWhileItSends, "deliveries that a lost attempt settled"},
+		{"without lease tokens on steps", []edit{
+			{"store/transition.go", "WHERE j.id = i.job_id AND j.lease_token = i.token\n\t\tAND NOT EXISTS", "WHERE j.id = i.job_id\n\t\tAND NOT EXISTS"},
+		}, workerPausedWhileItSends, "impossible story"},
 	}
 }
 
