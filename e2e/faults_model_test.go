@@ -14,14 +14,20 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 const (
 	modelTimeout   = 4 * time.Second // AI_TIMEOUT
 	attemptTimeout = 6 * time.Second // JOB_TIMEOUT
 	overrun        = 2 * time.Second // that an attempt may take longer
+	// slowness is what one answer takes: within its own time, and two of them
+	// longer than an attempt may take.
+	slowness = 3300 * time.Millisecond
 )
 
 // manner is how a model behaves badly, and what the job must end with: a status
@@ -49,8 +55,11 @@ func manners() map[string]manner {
 				http.Error(w, `{"error": {"code": "rate_limit_exceeded", "message": "Slower."}}`, http.StatusTooManyRequests)
 			}
 		}, []string{"succeeded"}},
-		"moods": {nil, []string{"succeeded", "ai_timeout", "ai_invalid_output", "ai_unavailable"}},
-		"well":  {func(http.ResponseWriter, *http.Request, []byte) {}, []string{"succeeded"}},
+		"limits": {limits, []string{"ai_rate_limited"}},
+		"slows":  {slows, []string{"succeeded"}},
+		"bores":  {bores, []string{"ai_timeout"}},
+		"moods":  {nil, []string{"succeeded", "ai_timeout", "ai_invalid_output", "ai_unavailable"}},
+		"well":   {func(http.ResponseWriter, *http.Request, []byte) {}, []string{"succeeded"}},
 	}
 }
 
@@ -61,11 +70,16 @@ func modelMisbehaves(t testing.TB, program string) []string {
 	c := clusterOf(t, program, 0)
 	all := manners()
 	moods := []string{"prose", "lies", "cuts", "breaks", "garbage", "well", "well", "well"}
+	calls := map[string]*atomic.Int64{}
+	for name := range all {
+		calls[name] = &atomic.Int64{}
+	}
 	act := func(w http.ResponseWriter, r *http.Request, question []byte) bool {
 		for name, m := range all {
-			if !bytes.Contains(question, []byte("tea that "+name)) {
+			if !bytes.Contains(question, []byte("tea that "+name+",")) {
 				continue
 			}
+			calls[name].Add(1)
 			if m.does == nil {
 				m = all[moods[rand.IntN(len(moods))]]
 			}
@@ -100,7 +114,11 @@ func modelMisbehaves(t testing.TB, program string) []string {
 				c.violated("a model that %s: the job ended with %s, want one of %q", name, got, m.want)
 			}
 		}
+		if n := calls[name].Load(); n < each {
+			c.violated("a model that %s was asked %d times for %d jobs", name, n, each)
+		}
 	}
+	c.checkCutOff(slices.Concat(ids["slows"], ids["bores"]))
 	c.checkNothingMadeUp()
 	c.checkOverrun(attemptTimeout)
 	t.Logf("the worker took %d MiB at most", most>>20)
@@ -163,6 +181,18 @@ func (c *cluster) checkOverrun(timeout time.Duration) {
 	c.t.Logf("the longest attempt took %.1f s of %s", longest, timeout)
 }
 
+// checkCutOff: no job was done in its first attempt, which had no time for that,
+// and some of those that ended so say that it is the attempt's.
+func (c *cluster) checkCutOff(ids []string) {
+	c.check(ids, []countCheck{
+		{"jobs that were tried again", `SELECT count(DISTINCT job_id) FROM job_events
+			WHERE job_id = ANY($1::uuid[]) AND type = 'job.retrying'`, len(ids)},
+	})
+	if c.count(`SELECT count(*) FROM jobs WHERE id = ANY($1::uuid[]) AND error->>'message' LIKE '%JOB_TIMEOUT%'`, pq.Array(ids)) == 0 {
+		c.violated("no job says that its attempts took too long")
+	}
+}
+
 func hangs(_ http.ResponseWriter, r *http.Request, _ []byte) { <-r.Context().Done() }
 
 func drips(w http.ResponseWriter, r *http.Request, _ []byte) {
@@ -181,6 +211,27 @@ func says(text string) func(http.ResponseWriter, *http.Request, []byte) {
 			"index": 0, "finish_reason": "stop", "message": map[string]string{"role": "assistant", "content": text},
 		}}})
 	}
+}
+
+// limits says that it is asked too often, and not for how long.
+func limits(w http.ResponseWriter, _ *http.Request, _ []byte) {
+	http.Error(w, `{"error": {"code": "rate_limit_exceeded", "message": "Slower."}}`, http.StatusTooManyRequests)
+}
+
+// slows answers well, each time so late that an attempt has time for one answer:
+// the next goes on from there.
+func slows(_ http.ResponseWriter, r *http.Request, _ []byte) {
+	select {
+	case <-time.After(slowness):
+	case <-r.Context().Done():
+	}
+}
+
+// bores is as late, and its text has to be asked for again: no attempt has time
+// for that.
+func bores(w http.ResponseWriter, r *http.Request, question []byte) {
+	slows(w, r, question)
+	lies(w, r, question)
 }
 
 // lies is right about the form, and far too long.

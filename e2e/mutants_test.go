@@ -148,6 +148,9 @@ func otherMutants() []mutant {
 		{"with a model that is waited for", []edit{
 			{"ai/call.go", `context.WithTimeoutCause(ctx, w.config.Timeout, errCallTimeout)`, `context.WithCancel(context.WithoutCancel(ctx)); _ = errCallTimeout`},
 		}, modelMisbehaves, "were not over"},
+		{"with attempts that take their time", []edit{
+			{"worker/worker.go", `context.WithTimeoutCause(ctx, definition.Timeout(w.config.Settings), errTimeout)`, `context.WithCancel(ctx); _ = errTimeout`},
+		}, modelMisbehaves, "longer than its timeout"},
 		{"with answers that are believed", []edit{
 			{"ai/ask.go", `	return q.check(object)`, `	return nil`},
 		}, modelMisbehaves, "campaigns whose text breaks the rules"},
