@@ -166,6 +166,9 @@ func otherMutants() []mutant {
 		{"with a migration that holds what others need", []edit{
 			{"migrations/00017_renewals.sql", "-- +goose Up\n", "-- +goose Up\nLOCK TABLE jobs; SELECT pg_sleep(20);\n"},
 		}, upgraded, "were refused during the upgrade"},
+		{"with a migration that takes leases away", []edit{
+			{"migrations/00017_renewals.sql", "-- +goose Up\n", "-- +goose Up\nUPDATE jobs SET lease_token = gen_random_uuid() WHERE status = 'running';\n"},
+		}, upgraded, "attempts were lost in the upgrade"},
 		{"with packed bodies", []edit{
 			{"api/body.go", `encoding != "" && encoding != "identity"`, `encoding == "any"`},
 		}, gzipBomb, "with a bomb"},
