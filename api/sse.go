@@ -59,14 +59,14 @@ func (s *Server) stream(follow func(ctx context.Context, w *sse) error) *huma.St
 
 // event adds a frame. id is "" for events that can't be resumed from.
 func (w *sse) event(id, name string, data any) error {
-	encoded, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Errorf("encoding a %s: %w", name, err)
-	}
 	if id != "" {
 		fmt.Fprintf(&w.buffer, "id: %s\n", id)
 	}
-	fmt.Fprintf(&w.buffer, "event: %s\ndata: %s\n\n", name, encoded)
+	fmt.Fprintf(&w.buffer, "event: %s\ndata: ", name)
+	if err := json.NewEncoder(&w.buffer).Encode(data); err != nil { // and the line's end
+		return fmt.Errorf("encoding a %s: %w", name, err)
+	}
+	w.buffer.WriteByte('\n')
 	return nil
 }
 
