@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -157,6 +158,33 @@ func postgresFrozen(t testing.TB, program string) []string {
 	if n := c.abandoned(); n != 0 {
 		c.violated("%d attempts were taken from workers that live", n)
 	}
+	c.checkSucceeded(ids)
+	return c.broken()
+}
+
+// A worker hears nothing of its claims until the reaper would have given them
+// away.
+func TestClaimsUnheard(t *testing.T) { holds(t, claimsUnheard) }
+
+func claimsUnheard(t testing.TB, program string) []string {
+	c := clusterOf(t, program, 50*time.Millisecond)
+	c.scheduler("scheduler")
+	answers, url := newGate(t, c.services.DatabaseURL())
+	deaf := c.worker("deaf", "DATABASE_URL="+url)
+	c.awaitWorkers(1)
+	answers.stall()
+	ids := c.submitAll(0, 20)
+	// A claim made in a transaction is not made at all then: its beginning has no
+	// answer. One that is made is given away while the worker stands still.
+	claimed := soon(8*time.Second, func() bool { return c.running() > 0 })
+	deaf.signal(syscall.SIGSTOP)
+	<-time.After(worker.DefaultLease)
+	if claimed {
+		eventually(t, patience, "the claims to be given away", func() bool { return c.abandoned() > 0 && c.running() == 0 })
+	}
+	answers.flow()
+	deaf.signal(syscall.SIGCONT)
+	c.awaitEnded(ids)
 	c.checkSucceeded(ids)
 	return c.broken()
 }

@@ -44,6 +44,10 @@ func jobMutants() []mutant {
 		{"with a reaper that trusts its clock", []edit{
 			{"scheduler/reaper.go", `return now.After(r.quiet)`, `return true`},
 		}, postgresRestarted, "attempts were taken from workers that live"},
+		{"with claims that are made again", []edit{
+			{"store/attempts.go", `err := s.Atomic(ctx, func(ctx context.Context) error {`, `err := func(do func(context.Context) error) error { return do(ctx) }(func(ctx context.Context) error {`},
+			{"worker/worker.go", `return w.claims.do(ctx, newLease(jobID))`, `return w.claims.do(ctx, lease)`},
+		}, claimsUnheard, "attempts without exactly one start and one end"},
 		{"with answers that are not kept", []edit{
 			{"api/idempotency.go", `return answer, s.keep(ctx, key, answer)`, `return answer, nil`},
 		}, repliesOfPostgresLost, "jobs that nobody was told of"},
