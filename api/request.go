@@ -95,10 +95,10 @@ func (s *Server) begin(c *gin.Context) {
 	c.Request = c.Request.WithContext(ctx)
 	started := time.Now()
 	c.Next()
-	linger(c.Request, body, r.identity != nil)
 	took := time.Since(started)
 	s.Meter.Request(r.route, r.method, c.Writer.Status(), took-r.waited)
 	s.logRequest(c, r, took)
+	linger(c.Request, body, r.identity != nil)
 }
 
 // linger reads the rest of a body before its answer goes out. A connection that

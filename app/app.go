@@ -114,8 +114,8 @@ func (p *parts) close() {
 		if err != nil {
 			p.logger.Warn("closing connections", "error", err)
 		}
-	case <-time.After(closePatience): // the end of the process closes them
-		p.logger.Warn("connections to servers that do not answer are left open")
+	case <-time.After(closePatience):
+		p.logger.Warn("not all connections could be closed in time; the end of the process closes them")
 	}
 }
 

@@ -162,7 +162,7 @@ func otherMutants() []mutant {
 			{"app/worker.go", `	w.Drain(limit)`, `	_ = limit`},
 		}, terminatedWith200InFlight, "still leased to a worker that has stopped"},
 		{"with patience for a database that is away", []edit{
-			{"worker/worker.go", `const lastWrites = 5 * time.Second`, `const lastWrites = time.Hour`},
+			{"worker/worker.go", `const lastWrites = 12 * time.Second`, `const lastWrites = time.Hour`},
 		}, terminatedWhilePostgresHangs, "to stop, and had"},
 		{"with patience for a Redis that hangs", []edit{
 			{"queue/server.go", `shutdownLimit = shutdownGrace + 2*time.Second`, `shutdownLimit = time.Hour`},

@@ -44,7 +44,8 @@ type claimRow struct {
 // Claim starts an attempt for each lease whose job waits and is due, and
 // returns those jobs. The others are running, over, or not due yet. A token is
 // for one claim: an attempt may have been lost and given back since. Where the
-// answer was lost, Held tells what became of it.
+// answer was lost, Held tells what became of it. A job that can't be read, of a
+// newer version say, is an error beside the others.
 func (s *Store) Claim(ctx context.Context, worker string, leases []fanfare.Lease, ttl time.Duration) ([]fanfare.Claimed, error) {
 	ids, tokens := split(leases)
 	var rows []claimRow
@@ -57,13 +58,14 @@ func (s *Store) Claim(ctx context.Context, worker string, leases []fanfare.Lease
 	if err != nil {
 		return nil, err
 	}
-	claimed := make([]fanfare.Claimed, len(rows))
-	for i, row := range rows {
-		if claimed[i], err = row.claimed(); err != nil {
-			return nil, err
+	claimed := make([]fanfare.Claimed, 0, len(rows))
+	for _, row := range rows {
+		one, unreadable := row.claimed()
+		if err = errors.Join(err, unreadable); unreadable == nil {
+			claimed = append(claimed, one)
 		}
 	}
-	return claimed, nil
+	return claimed, err
 }
 
 // Held returns the attempt that runs under a lease, nil if none does.

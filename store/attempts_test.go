@@ -79,6 +79,18 @@ func TestClaimTakesManyJobsAtOnce(t *testing.T) {
 	}
 }
 
+// TestAJobThatCanNotBeRead, one of a newer version say, costs the others of its
+// batch nothing.
+func TestAJobThatCanNotBeRead(t *testing.T) {
+	db := teststore.New(t)
+	good, bad := db.Queued(), db.Queued()
+	db.Exec(`UPDATE jobs SET progress = '"a new shape"' WHERE id = $1`, bad.ID)
+	claimed, err := db.Claim(t.Context(), "w1", []fanfare.Lease{teststore.NewLease(bad), teststore.NewLease(good)}, time.Minute)
+	if err == nil || len(claimed) != 1 || claimed[0].Job.ID != good.ID {
+		t.Errorf("claimed %v, %v; want the good one, and an error", claimed, err)
+	}
+}
+
 // TestBatchesOfTheSameJobsDoNotDeadlock, in whatever order they name them.
 func TestBatchesOfTheSameJobsDoNotDeadlock(t *testing.T) {
 	const rounds, workers, batch = 8, 4, 30

@@ -58,6 +58,9 @@ func lacksSchema(err error) bool {
 // that answered with a refusal.
 func isOutage(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
+		if e.Code == pqerror.IdleInTransactionSessionTimeout { // a process that stood still
+			return true
+		}
 		switch e.Code.Class() {
 		case "08", "53", "57", // connection, resources, operator intervention
 			"40": // a deadlock's victim: what it did is undone, and can be done again

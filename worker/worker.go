@@ -58,9 +58,8 @@ const (
 )
 
 // lastWrites is for the outcomes of attempts that were cut off, as PostgreSQL
-// restarts: shorter than what process managers leave between their grace and
-// the usual SHUTDOWN_TIMEOUT.
-const lastWrites = 5 * time.Second
+// restarts, and for a token that is just being renewed.
+const lastWrites = 12 * time.Second
 
 // Why an attempt's context ended.
 var (
@@ -164,10 +163,23 @@ func (w *Worker) claim(ctx context.Context, jobID string) (*fanfare.Claimed, err
 	if fanfare.ErrorCode(err) != fanfare.CodeUnavailable {
 		return claimed, err
 	}
-	if claimed, err = w.store.Held(ctx, lease); err != nil || claimed != nil {
+	if claimed, err = w.held(ctx, lease); err != nil || claimed != nil {
 		return claimed, err
 	}
-	return w.claims.do(ctx, newLease(jobID))
+	if claimed, err = w.claims.do(ctx, newLease(jobID)); err != nil || claimed != nil {
+		return claimed, err
+	}
+	return w.held(ctx, lease) // it may have been committed since
+}
+
+// held waits for a database that is away.
+func (w *Worker) held(ctx context.Context, lease fanfare.Lease) (claimed *fanfare.Claimed, err error) {
+	ctx = context.WithoutCancel(ctx)
+	err = jobs.Persist(ctx, func() error {
+		claimed, err = w.store.Held(ctx, lease)
+		return err
+	})
+	return claimed, err
 }
 
 func newLease(jobID string) fanfare.Lease {

@@ -9,8 +9,7 @@
 //   - email/ses or social/slack, where a client library that is kept takes our
 //     http.Client and a context, sends nothing twice by itself, and lets one tell
 //     a refusal from a server that failed. Otherwise package rest is less work:
-//     API.Do finds an error's fate by the status (401 and 403 unauthorized, 429
-//     halted, 5xx unknown where Call.Commits, else refused); Judge is for what the
+//     API.Do finds an error's fate by the status (rest.FateOf); Judge is for what the
 //     status does not tell, and ComeBack for headers other than Retry-After.
 //
 // What there is to each:

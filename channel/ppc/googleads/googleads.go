@@ -21,10 +21,11 @@
 //
 // The developer token is in the API Center of a manager account; for accounts other
 // than test accounts, Google has to approve it. An OAuth client is made in the Google
-// Cloud console. With it entered in the settings of
-// https://developers.google.com/oauthplayground, the scope
-// https://www.googleapis.com/auth/adwords is consented to there, which shows the
-// refresh token; the access token is fetched with it, and can be left out. The
+// Cloud console, as a web application with the redirect URI
+// https://developers.google.com/oauthplayground. With it entered in the settings of
+// that page, the scope https://www.googleapis.com/auth/adwords is consented to there,
+// which shows the refresh token. It ends after seven days while the consent screen is
+// in testing: publish it first. The access token is fetched with it, and can be left out. The
 // customer ID has ten digits; loginCustomerId is the manager account's, if the
 // account has one.
 package googleads

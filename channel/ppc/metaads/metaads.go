@@ -21,7 +21,7 @@
 // An app is made at https://developers.facebook.com/apps with the permission
 // ads_management. The access token is made in the business's settings
 // (https://business.facebook.com/settings), Users, System users, for one to whom the
-// ad account and the page are assigned: such a token does not expire. The settings
+// ad account and the page are assigned; choose that it never expires. The settings
 // show the ad account's number and the page's, too. The special categories are listed
 // at https://developers.facebook.com/docs/marketing-api/audiences/special-ad-category.
 package metaads

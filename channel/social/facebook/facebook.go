@@ -9,7 +9,7 @@
 // # Credentials
 //
 // An app is made at https://developers.facebook.com/apps with the permissions
-// pages_manage_posts and pages_read_engagement. Somebody who manages the page lets it
+// pages_show_list, pages_manage_posts and pages_read_engagement. Somebody who manages the page lets it
 // in at https://developers.facebook.com/tools/explorer, and has the token that comes
 // of it extended at https://developers.facebook.com/tools/debug/accesstoken. With
 // that, GET /me/accounts in the explorer lists the page's id and its own access

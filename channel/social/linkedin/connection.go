@@ -45,14 +45,14 @@ func (c *connection) Rate() float64 { return c.rate }
 // Close implements fanfare.Connection.
 func (c *connection) Close() error { return nil }
 
-// Test reads the author's posts. Where the token may not read, its 403 says at
-// least whose it is, and LinkedIn is asked whether it may write.
+// Test reads the author's posts, and asks whether the token may write. Where it
+// may not read, LinkedIn's 403 says at least whose it is.
 func (c *connection) Test(ctx context.Context) error {
 	_, err := c.posts(ctx, 1)
-	if answered, ok := errors.AsType[*rest.StatusError](err); ok && answered.Code == http.StatusForbidden {
-		return c.inspect(ctx)
+	if answered, ok := errors.AsType[*rest.StatusError](err); err != nil && (!ok || answered.Code != http.StatusForbidden) {
+		return err
 	}
-	return err
+	return c.inspect(ctx)
 }
 
 // inspect asks for the token's scopes. That takes a client: without one no call

@@ -18,9 +18,10 @@
 // Community Management API (or Share on LinkedIn, for a member), and a token at
 // https://www.linkedin.com/developers/tools/oauth/token-generator. The author is
 // urn:li:organization: and the number in the address of the page's admin view, or
-// urn:li:person: and the id that the call GET /v2/userinfo shows as sub. With client
+// urn:li:person: and the id that the call GET /v2/userinfo shows as sub, for which the
+// app needs the product Sign In with LinkedIn using OpenID Connect, too. With client
 // ID, client secret and a refresh token, the access token is renewed by itself. With
-// client ID and secret alone, a try tells whether the token may post.
+// client ID and secret, a try tells whether the token may post.
 package linkedin
 
 import (
@@ -128,7 +129,7 @@ func (c *Connector) Open(credentials fanfare.Credentials) (fanfare.Connection, e
 			Clean: oauth.Redactor(credentials), Explain: explain,
 		},
 	}
-	if credentials[oauth.ClientIDField] != "" {
+	if credentials[oauth.ClientIDField] != "" && credentials[oauth.ClientSecretField] != "" && credentials[oauth.AccessTokenField] != "" {
 		opened.token = url.Values{
 			"client_id": {credentials[oauth.ClientIDField]}, "client_secret": {credentials[oauth.ClientSecretField]},
 			"token": {credentials[oauth.AccessTokenField]},

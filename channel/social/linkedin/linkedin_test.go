@@ -41,7 +41,7 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	s := &server{}
+	s := &server{scope: "r_organization_social,w_organization_social"}
 	s.Standin = conformance.NewStandin(t, func(r *http.Request) string { return r.Method }, s.obey)
 	return s
 }
@@ -213,7 +213,7 @@ func TestFate(t *testing.T) {
 	}
 }
 
-// A token that may not read is good if it may write.
+// A token is good if it may write, whether it may read or not.
 func TestOfTheScope(t *testing.T) {
 	for scope, want := range map[string]fanfare.Fate{
 		"r_basicprofile,w_organization_social": "sent",
@@ -223,9 +223,10 @@ func TestOfTheScope(t *testing.T) {
 	} {
 		s := newServer(t)
 		s.scope = scope
+		reads := s.open(t).Test(t.Context())
 		s.Set(map[string]conformance.Act{"GET": {Answer: says(403, "ACCESS_DENIED")}})
-		if err := s.open(t).Test(t.Context()); fateOf(err) != want {
-			t.Errorf("%s: %v, want %s", scope, err, want)
+		if err := s.open(t).Test(t.Context()); fateOf(err) != want || fateOf(reads) != want {
+			t.Errorf("%s: %v and %v, want %s", scope, reads, err, want)
 		}
 	}
 }

@@ -52,17 +52,23 @@ func (c *connection) judge(err error, reached, commits bool) *fanfare.SendError 
 func fateOfCode(code string, commits bool) fanfare.Fate {
 	switch {
 	case slices.Contains([]string{
-		"access_denied", "account_inactive", "channel_not_found", "ekm_access_denied", "enterprise_is_restricted", "invalid_auth",
+		"access_denied", "accesslimited", "account_inactive", "channel_not_found", "ekm_access_denied", "enterprise_is_restricted", "invalid_auth",
 		"is_archived", "missing_scope", "no_permission", "not_allowed_token_type", "not_authed", "not_in_channel", "org_login_required",
 		"team_access_not_granted", "team_not_found", "token_expired", "token_revoked", "two_factor_setup_required",
-	}, code), strings.HasPrefix(code, "restricted_action"), strings.HasPrefix(code, "slack_connect_"):
+	}, code), strings.HasPrefix(code, "restricted_action"):
 		return fanfare.FateUnauthorized
-	case code == "ratelimited", code == "rate_limited", code == "message_limit_exceeded":
+	case slices.Contains([]string{"message_limit_exceeded", "rate_limited", "ratelimited", "request_timeout", "team_added_to_org"}, code):
 		return fanfare.FateHalted
-	case slices.Contains([]string{"markdown_text_conflict", "messages_tab_disabled", "no_text"}, code), strings.HasPrefix(code, "invalid_"),
-		strings.HasPrefix(code, "metadata_"), strings.HasPrefix(code, "msg_"), strings.HasPrefix(code, "too_many_"):
+	case isOfTheMessage(code):
 		return fanfare.FateRefused
 	default:
 		return rest.FateOf(http.StatusInternalServerError, commits)
 	}
+}
+
+func isOfTheMessage(code string) bool {
+	return slices.Contains([]string{"as_user_not_supported", "deprecated_endpoint", "markdown_text_conflict", "messages_tab_disabled", "method_deprecated", "no_text"}, code) ||
+		slices.ContainsFunc([]string{"attachment_", "invalid_", "metadata_", "missing_", "msg_", "slack_connect_", "too_many_"}, func(prefix string) bool {
+			return strings.HasPrefix(code, prefix)
+		})
 }

@@ -201,6 +201,8 @@ func TestFate(t *testing.T) {
 		"internal_error":     {says("internal_error"), fanfare.FateUnknown},
 		"not listed":         {says("brand_new_error"), fanfare.FateUnknown},
 		"metadata_too_large": {says("metadata_too_large"), fanfare.FateRefused},
+		"a link of others":   {says("slack_connect_file_link_sharing_blocked"), fanfare.FateRefused},
+		"cut short":          {says("request_timeout"), fanfare.FateHalted},
 		"restricted":         {says("restricted_action_read_only_channel"), fanfare.FateUnauthorized},
 		"500":                {status(500), fanfare.FateUnknown},
 		"429 without a time": {status(429), fanfare.FateHalted},

@@ -33,12 +33,18 @@ type tweet struct {
 	}
 }
 
-func (t tweet) text() string {
+// is reports whether the post's text is ours. X gives a scheme to links that
+// had none.
+func (t tweet) is(ours string) bool {
 	text := html.UnescapeString(t.Text)
 	for _, link := range t.Entities.URLs {
-		text = strings.Replace(text, link.URL, link.Expanded, 1)
+		written := link.Expanded
+		if !strings.Contains(ours, written) {
+			written = strings.TrimPrefix(strings.TrimPrefix(written, "https://"), "http://")
+		}
+		text = strings.Replace(text, link.URL, written, 1)
 	}
-	return strings.TrimSpace(text)
+	return strings.TrimSpace(text) == ours
 }
 
 // Provider implements fanfare.Connection.
@@ -117,7 +123,7 @@ func (c *connection) find(ctx context.Context, text string, since time.Time) (st
 		},
 	})
 	for _, candidate := range page.Data {
-		if candidate.text() == text {
+		if candidate.is(text) {
 			return candidate.ID, err
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"github.com/rivo/uniseg"
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
-
-	"fanfare/channel/social"
 )
 
 const (
@@ -21,29 +19,37 @@ const (
 // emoji two, links 23.
 func length(text string) int {
 	n, end := 0, 0
-	for _, link := range social.Links(text) {
-		n += bareLength(text[end:link.Start]) + linkWeight
-		end = link.End
-	}
-	return n + bareLength(text[end:])
-}
-
-// X makes links of addresses without a scheme, too.
-var barePattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\b(?:/(?:[^\s<>"]*[^\s<>".,;:!?'”’»…)])?)?`)
-})
-
-func bareLength(text string) int {
-	n, end := 0, 0
-	for _, at := range barePattern().FindAllStringIndex(text, -1) {
-		host, _, _ := strings.Cut(text[at[0]:at[1]], "/")
-		if !isDomain(host) || strings.HasSuffix(text[:at[0]], "@") || strings.HasPrefix(text[at[1]:], "@") {
-			continue // an abbreviation, or somebody's address
-		}
-		n += weight(text[end:at[0]]) + linkWeight
-		end = at[1]
+	for _, link := range links(text) {
+		n += weight(text[end:link[0]]) + linkWeight
+		end = link[1]
 	}
 	return n + weight(text[end:])
+}
+
+// linkPattern is what X makes a link of: an address with a scheme, or without
+// one. It ends where another alphabet begins, and before punctuation
+// (https://github.com/twitter/twitter-text, Regex).
+var linkPattern = sync.OnceValue(func() *regexp.Regexp {
+	const (
+		host  = `(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z]{2,}\b`
+		last  = `[a-z0-9\p{Latin}\p{Cyrillic}=_#/+&-]`
+		path  = `(?:/(?:[a-z0-9\p{Latin}\p{Cyrillic}!*';:=+,.$%#\[\]~_@&|()/-]*` + last + `)?)?`
+		query = `(?:\?(?:[a-z0-9!?*'();:&=+$/%#\[\]_.,~|@-]*[a-z0-9_&=#/])?)?`
+	)
+	return regexp.MustCompile(`(?i)(https?://)?(` + host + `)(?::\d+)?` + path + query)
+})
+
+// links are where links begin and end, in bytes.
+func links(text string) (found [][]int) {
+	for _, at := range linkPattern().FindAllStringSubmatchIndex(text, -1) {
+		before, after := text[:at[0]], text[at[1]:]
+		bare := at[2] < 0
+		if bare && (!isDomain(text[at[4]:at[5]]) || before != "" && strings.ContainsAny(before[len(before)-1:], "@#$-_./") || strings.HasPrefix(after, "@")) {
+			continue // an abbreviation, a name, somebody's address
+		}
+		found = append(found, at[:2])
+	}
+	return found
 }
 
 // isDomain tells a name below a top-level domain that there is.

@@ -13,9 +13,9 @@
 //
 // # Credentials
 //
-// An app is made at https://developer.x.com with OAuth 2.0 and the scopes tweet.read,
-// tweet.write, users.read and offline.access; it shows its client ID and secret. The
-// account then lets the app in once:
+// An app is made at https://developer.x.com, as a web app or bot with the permissions
+// to read and write; it shows its client ID and secret. The account then lets the app
+// in once, with the scopes tweet.read, tweet.write, users.read and offline.access:
 // https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token leads
 // through the requests, the last of which is answered with the refresh token.
 // Renewing uses it up: keep no copy of it anywhere else. The access token is fetched

@@ -15,7 +15,6 @@ import (
 	"fanfare"
 	"fanfare/channel/conformance"
 	"fanfare/channel/connector"
-	"fanfare/channel/social"
 )
 
 const (
@@ -123,10 +122,13 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		text, urls := p.text, []map[string]string{}
-		for _, link := range social.Links(p.text) {
-			short := fmt.Sprintf("https://t.co/%d%d", i, len(urls))
-			text = strings.Replace(text, link.Value, short, 1)
-			urls = append(urls, map[string]string{"url": short, "expanded_url": link.Value})
+		for _, at := range links(p.text) {
+			link, short := p.text[at[0]:at[1]], fmt.Sprintf("https://t.co/%d%d", i, len(urls))
+			text = strings.Replace(text, link, short, 1)
+			if !strings.HasPrefix(link, "http") {
+				link = "http://" + link
+			}
+			urls = append(urls, map[string]string{"url": short, "expanded_url": link})
 		}
 		one := map[string]any{"id": fmt.Sprint(101 + i), "text": html.EscapeString(text)}
 		if r.FormValue("tweet.fields") == "entities" {
@@ -195,6 +197,13 @@ func TestLength(t *testing.T) {
 		"at shop.github.io, e.g. node.js":                         40,
 		"tea.shop@shop.com, me@shop.com/x":                        32,
 		"https://shop.com/a shop.com":                             47,
+		"HTTPS://shop.com/" + strings.Repeat("a", 30):             23,
+		"https://shop.exampleをご覧ください":                             37,
+		"shop.com/saleをご覧":                                        29,
+		"shop.com:8080/tea?x=1&y=2.":                              24,
+		"shop.com?x=1":                                            23,
+		"#tea.com $tea.com":                                       17,
+		"Look...shop.com":                                         15,
 	} {
 		if got := length(text); got != want {
 			t.Errorf("%q has %d, want %d", text, got, want)
@@ -240,7 +249,7 @@ func TestFate(t *testing.T) {
 // A post is the message's if it has its text and came after it.
 func TestAsk(t *testing.T) {
 	began, _ := connector.Began(delivery)
-	text := "Tea & https://a.example\n\n#tea"
+	text := "Tea & https://a.example, or tea.com\n\n#tea"
 	for name, test := range map[string]struct {
 		post posted
 		act  http.HandlerFunc
@@ -259,7 +268,7 @@ func TestAsk(t *testing.T) {
 		if test.act != nil {
 			s.Set(map[string]conformance.Act{"GET tweets": {Answer: test.act}})
 		}
-		answer, err := s.open(t).Ask(t.Context(), posting("Tea & https://a.example"))
+		answer, err := s.open(t).Ask(t.Context(), posting("Tea & https://a.example, or tea.com"))
 		if answer.State != test.want || fateOf(err) != test.fate {
 			t.Errorf("%s: %+v, %v", name, answer, err)
 		}
