@@ -85,7 +85,7 @@ func TestAsynqAcknowledgesWithADeadContext(t *testing.T) {
 	if err := await.Value(t, "another", hook.contexts); !errors.Is(err, context.Canceled) {
 		t.Errorf("the second acknowledgement came with a context that ends with %v", err)
 	}
-	await.Value(t, "a third, after the second", hook.contexts)
+	_ = await.Value(t, "a third, after the second", hook.contexts)
 	if info := task(q, "task"); info == nil || info.State != asynq.TaskStateActive {
 		t.Errorf("the task that was done is %+v, want it active still", info)
 	}
@@ -155,7 +155,7 @@ func TestAsynqForgetsATaskWithoutALease(t *testing.T) {
 func abandon(t *testing.T, q *testqueue.Queue, id string, ago time.Duration) {
 	t.Helper()
 	add(t, q, asynq.TaskID(id))
-	if got := q.Redis.RPopLPush(t.Context(), "asynq:{ai}:pending", "asynq:{ai}:active").Val(); got != id {
+	if got := q.Redis.LMove(t.Context(), "asynq:{ai}:pending", "asynq:{ai}:active", "RIGHT", "LEFT").Val(); got != id {
 		t.Fatalf("the next task is %q", got)
 	}
 	lease := redis.Z{Score: float64(time.Now().Add(-ago).Unix()), Member: id}
