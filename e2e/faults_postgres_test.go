@@ -124,7 +124,12 @@ func (c *cluster) wantRefusal(path string, status int) {
 func (c *cluster) wantAnswer(path string, status int) {
 	c.t.Helper()
 	begun := time.Now()
-	response, _ := c.get(c.apis[0], path)
+	response, err := http.Get(c.apis[0] + path)
+	if err != nil {
+		c.violated("GET %s was not answered: %v", path, err)
+		return
+	}
+	_ = response.Body.Close()
 	if took := time.Since(begun); response.StatusCode != status || took > answersWithin {
 		c.violated("GET %s was answered %s after %s, want %d within %s", path, response.Status, took, status, answersWithin)
 	}

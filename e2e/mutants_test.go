@@ -124,9 +124,6 @@ func redisMutants() []mutant {
 }
 
 func otherMutants() []mutant {
-	writesOnce := []edit{
-		{"jobs/persist.go", `fanfare.ErrorCode(err) != fanfare.CodeUnavailable ||`, `fanfare.ErrorCode(err) != "never" ||`},
-	}
 	return []mutant{
 		{"with schedules that nobody holds", []edit{
 			{"store/schedules.go", "LIMIT 1 FOR UPDATE OF s, c SKIP LOCKED", "LIMIT 1"},
@@ -138,14 +135,16 @@ func otherMutants() []mutant {
 		}, workersKilledAgainAndAgain, "accepted jobs were not over"},
 		{"with reads that wait for a frozen server", []edit{
 			{"store/store.go", `healthLimit      = 700 * time.Millisecond`, `healthLimit      = time.Minute`},
-		}, postgresFrozen, "GET /health/ready was answered"},
+		}, postgresFrozen, "GET /health/ready was "},
 		{"with a full database that is no outage", []edit{
 			{"store/errors.go", `case "08", "53", "57",`, `case "08", "57",`},
 		}, connectionsExhausted, "POST /api/campaign was answered 500"},
 		{"with a full disk that is no outage", []edit{
 			{"store/errors.go", `case "08", "53", "57",`, `case "08", "57",`},
 		}, diskFull, "while the disk was full"},
-		{"with outcomes that are written once to a frozen server", writesOnce, postgresFrozen, "attempts were taken from workers that live"},
+		{"with a reaper that trusts its clock after a freeze", []edit{
+			{"scheduler/reaper.go", `return now.After(r.quiet)`, `return true`},
+		}, postgresFrozen, "attempts were taken from workers that live"},
 		{"with answers of any length", []edit{
 			{"ai/transport.go", `maxAnswerSize = 4 << 20`, `maxAnswerSize = 4 << 30`},
 		}, modelMisbehaves, "the worker took"},
