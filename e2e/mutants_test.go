@@ -155,7 +155,7 @@ func otherMutants() []mutant {
 			{"worker/worker.go", `context.WithTimeoutCause(ctx, definition.Timeout(w.config.Settings), errTimeout)`, `context.WithCancel(ctx); _ = errTimeout`},
 		}, modelMisbehaves, "longer than its timeout"},
 		{"with answers that are believed", []edit{
-			{"ai/ask.go", `	return q.check(object)`, `	return nil`},
+			{"content.go", `SMSTextMax          = 160`, `SMSTextMax          = 16000`},
 		}, modelMisbehaves, "campaigns whose text breaks the rules"},
 		{"without a drain of 200", []edit{
 			{"app/worker.go", `	w.Drain(limit)`, `	_ = limit`},
