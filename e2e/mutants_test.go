@@ -142,9 +142,6 @@ func otherMutants() []mutant {
 		{"with a full disk that is no outage", []edit{
 			{"store/errors.go", `case "08", "53", "57",`, `case "08", "57",`},
 		}, diskFull, "while the disk was full"},
-		{"with a reaper that trusts its clock after a freeze", []edit{
-			{"scheduler/reaper.go", `return now.After(r.quiet)`, `return true`},
-		}, postgresFrozen, "attempts were taken from workers that live"},
 		{"with answers of any length", []edit{
 			{"ai/transport.go", `maxAnswerSize = 4 << 20`, `maxAnswerSize = 4 << 30`},
 		}, modelMisbehaves, "the worker took"},
