@@ -32,7 +32,7 @@ fuzz: ## Throw random input at every decoder and the whole API, FUZZTIME=30s eac
 	@scripts/fuzz $(ARGS)
 
 .PHONY: faults
-faults: ## Break everything on purpose for half an hour, and count (ARGS="-run Soak"; docs/reliability.md)
+faults: ## Break everything on purpose for an hour, and count (ARGS="-run Soak"; docs/reliability.md)
 	@scripts/install-deps test
 	go test -tags faults -count 1 -parallel 2 -timeout 4h -v $(ARGS) ./e2e
 

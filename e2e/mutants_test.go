@@ -82,6 +82,7 @@ func launchMutants() []mutant {
 func TestScenariosNoticeMissingGuards(t *testing.T) {
 	for _, m := range mutants() {
 		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
 			found := m.scenario(t, build(t, m.edits...))
 			for _, violation := range found {
 				t.Logf("noticed: %s", violation)
