@@ -93,6 +93,7 @@ func leases() (all []fanfare.Lease) {
 func callsOfAttempts(s *store.Store) map[string]call {
 	return map[string]call{
 		"Claim":     func(ctx context.Context) error { return second(s.Claim(ctx, "w1", leases(), time.Minute)) },
+		"Held":      func(ctx context.Context) error { return second(s.Held(ctx, leases()[0])) },
 		"Heartbeat": func(ctx context.Context) error { return second(s.Heartbeat(ctx, "w1", leases(), time.Minute)) },
 		"RecordSteps": func(ctx context.Context) error {
 			var steps []fanfare.StepDone

@@ -363,9 +363,10 @@ func TestADeadWorkersMessagesAreUnknown(t *testing.T) {
 	db := teststore.New(t)
 	first := rigOn(t, db)
 	campaign := first.launchable("a@x.example", "b@x.example")
-	entered, release := make(chan string, 10), make(chan struct{})
+	entered, release, deferred := make(chan string, 10), make(chan struct{}), make(chan struct{}, 10)
 	first.outlet.before = func(_ context.Context, m fanfare.Outgoing) error {
 		if m.Recipient == "b@x.example" {
+			deferred <- struct{}{}
 			return &fanfare.SendError{Fate: fanfare.FateDeferred, Reason: "Later."}
 		}
 		entered <- m.Recipient
@@ -375,6 +376,10 @@ func TestADeadWorkersMessagesAreUnknown(t *testing.T) {
 	job := first.launch(campaign)
 	ended := first.begin(job)
 	await.Value(t, "a message is in flight", entered)
+	await.Value(t, "another is put off", deferred)
+	await.True(t, "the ledger says so", func() bool {
+		return slices.Equal(db.Query(`SELECT status FROM deliveries WHERE recipient = 'b@x.example'`), []string{"pending"})
+	})
 
 	db.Lost(job)
 	if _, err := db.Reap(t.Context(), 10); err != nil {
