@@ -45,40 +45,26 @@ func terminatedWith200InFlight(t testing.TB, program string) []string {
 func TestTerminatedWhileRedisHangs(t *testing.T) { holds(t, terminatedWhileRedisHangs) }
 
 func terminatedWhileRedisHangs(t testing.TB, program string) []string {
-	c := clusterOf(t, program, time.Hour)
-	timeout := "SHUTDOWN_TIMEOUT=" + drainLimit.String()
-	api := c.api(timeout)
-	scheduler := c.scheduler("scheduler")
-	worker := c.worker("worker1", "AI_TIMEOUT=10m", "JOB_TIMEOUT=10m", timeout)
-	c.awaitWorkers(1)
-	ids := c.submitAll(0, 20)
-	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == len(ids) })
-	if err := c.services.Redis.Pause(); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range []*process{worker, scheduler, api} {
-		c.stopsWithin(p, drainLimit+14*time.Second)
-	}
-	if err := c.services.Redis.Resume(); err != nil {
-		t.Fatal(err)
-	}
-	c.apis = c.apis[:1]
-	c.model.delay.Store(0)
-	c.scheduler("scheduler2")
-	c.worker("worker2")
-	c.awaitEnded(ids)
+	redis := func(c *cluster) *devservices.Server { return c.services.Redis }
+	c := terminatedWithout(t, program, redis, (*devservices.Server).Pause, (*devservices.Server).Resume, 14*time.Second)
 	if n := c.abandoned(); n != 0 {
 		c.violated("%d attempts were abandoned by a worker that could stop in good order", n)
 	}
-	c.checkSucceeded(ids)
 	return c.broken()
 }
+
+// lastWrites is what a worker takes for what is to be written while PostgreSQL
+// is away, and what it takes anyway.
+const lastWrites = (12 + 10) * time.Second
+
+func thePostgres(c *cluster) *devservices.Server { return c.services.Postgres }
 
 // Everything is told to stop while PostgreSQL is away: what can't be written is
 // another worker's later.
 func TestTerminatedWhilePostgresIsAway(t *testing.T) {
 	holds(t, func(t testing.TB, program string) []string {
-		return terminatedWithout(t, program, (*devservices.Server).Kill, func(s *devservices.Server) error { return s.Start(t.Context()) })
+		start := func(s *devservices.Server) error { return s.Start(t.Context()) }
+		return terminatedWithout(t, program, thePostgres, (*devservices.Server).Kill, start, lastWrites).broken()
 	})
 }
 
@@ -86,10 +72,10 @@ func TestTerminatedWhilePostgresIsAway(t *testing.T) {
 func TestTerminatedWhilePostgresHangs(t *testing.T) { holds(t, terminatedWhilePostgresHangs) }
 
 func terminatedWhilePostgresHangs(t testing.TB, program string) []string {
-	return terminatedWithout(t, program, (*devservices.Server).Pause, (*devservices.Server).Resume)
+	return terminatedWithout(t, program, thePostgres, (*devservices.Server).Pause, (*devservices.Server).Resume, lastWrites).broken()
 }
 
-func terminatedWithout(t testing.TB, program string, away, back func(*devservices.Server) error) []string {
+func terminatedWithout(t testing.TB, program string, server func(*cluster) *devservices.Server, away, back func(*devservices.Server) error, within time.Duration) *cluster {
 	c := clusterOf(t, program, time.Hour)
 	timeout := "SHUTDOWN_TIMEOUT=" + drainLimit.String()
 	api := c.api(timeout)
@@ -98,13 +84,13 @@ func terminatedWithout(t testing.TB, program string, away, back func(*devservice
 	c.awaitWorkers(1)
 	ids := c.submitAll(0, 20)
 	eventually(t, patience, "all to run", func() bool { return c.runningOn(worker) == len(ids) })
-	if err := away(c.services.Postgres); err != nil {
+	if err := away(server(c)); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []*process{worker, scheduler, api} {
-		c.stopsWithin(p, drainLimit+22*time.Second) // twelve of them for what is to be written
+		c.stopsWithin(p, drainLimit+within)
 	}
-	if err := back(c.services.Postgres); err != nil {
+	if err := back(server(c)); err != nil {
 		t.Fatal(err)
 	}
 	c.apis = c.apis[:1]
@@ -113,7 +99,7 @@ func terminatedWithout(t testing.TB, program string, away, back func(*devservice
 	c.worker("worker2")
 	c.awaitEnded(ids)
 	c.checkSucceeded(ids)
-	return c.broken()
+	return c
 }
 
 const drainLimit = 3 * time.Second // SHUTDOWN_TIMEOUT

@@ -89,15 +89,7 @@ func (s *Server) Start() error {
 // way is waited for, but not where Redis hangs.
 func (s *Server) Stop() {
 	s.waker.release()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		s.server.Stop()
-	}()
-	select {
-	case <-stopped:
-	case <-time.After(stopLimit):
-	}
+	endsWithin(stopLimit, s.server.Stop)
 }
 
 // Shutdown ends the server after Stop, once its handlers have returned.
@@ -108,16 +100,24 @@ func (s *Server) Shutdown() error { return s.shutdown() }
 // (Without its client under it, it would panic.)
 func (s *Server) end() error {
 	defer s.stopWake()
+	if !endsWithin(shutdownLimit, s.server.Shutdown) {
+		return fmt.Errorf("ending queue %s: Redis did not answer within %s", s.queue, shutdownLimit)
+	}
+	return s.rdb.Close()
+}
+
+// endsWithin reports whether do has returned in time. It goes on otherwise.
+func endsWithin(limit time.Duration, do func()) bool {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.server.Shutdown()
+		do()
 	}()
 	select {
 	case <-ended:
-		return s.rdb.Close()
-	case <-time.After(shutdownLimit):
-		return fmt.Errorf("ending queue %s: Redis did not answer within %s", s.queue, shutdownLimit)
+		return true
+	case <-time.After(limit):
+		return false
 	}
 }
 
