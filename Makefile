@@ -32,9 +32,14 @@ fuzz: ## Throw random input at every decoder and the whole API, FUZZTIME=30s eac
 	@scripts/fuzz $(ARGS)
 
 .PHONY: faults
-faults: ## Break everything on purpose for an hour, and count (ARGS="-run Soak"; docs/reliability.md)
+faults: ## Break everything on purpose for half an hour, and count (ARGS="-run Soak"; docs/reliability.md)
 	@scripts/install-deps test
-	go test -tags faults -count 1 -parallel 2 -timeout 4h -v $(ARGS) ./e2e
+	go test -tags faults -count 1 -parallel 2 -timeout 4h -v -skip '^TestScenariosNotice' $(ARGS) ./e2e
+
+.PHONY: mutants
+mutants: ## Take each guard out, one by one for an hour, and see that the scenario of it notices
+	@scripts/install-deps test
+	go test -tags faults -count 1 -parallel 2 -timeout 4h -v -run '^TestScenariosNotice' $(ARGS) ./e2e
 
 test-browser: ## Follow a job with a real browser's EventSource, and ask from pages of other origins
 	@scripts/install-deps browser
